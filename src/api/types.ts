@@ -1,0 +1,33 @@
+/**
+ * What the daemons and their clients say to each other: HTTP, on a unix socket below the server's root.
+ * netqd answers `show` from the local Redis; cts-auth answers and changes the configuration of its server.
+ *
+ * Every answer is either `text/plain` (shown as it is) or `application/json`; a refusal is a status >= 400 whose body
+ * is one clear sentence. Long operations stream their text, a line a step, and end with a line `\u0000exit N`
+ * (never shown) that carries the exit status of the command.
+ */
+
+/** POST /v1/show on netqd: one `netq [<hostname>] show ...`. */
+export interface ShowRequest {
+  /** Name of the table, and which of its `shows` (index). */
+  readonly table: string
+  readonly show: number
+  /** A host name or a glob over host names; absent: every host. */
+  readonly hostname?: string
+  readonly args: Readonly<Record<string, string | true>>
+}
+
+/** POST /v1/servers on cts-auth: `netq config ts add server`. Streams. */
+export interface AddServersRequest {
+  /** As typed; cts-auth validates. */
+  readonly addresses: readonly string[]
+}
+
+/** POST /v1/servers/show on cts-auth: `netq config ts show server [<ip>] [json]`. */
+export interface ShowServersRequest {
+  readonly address?: string
+  readonly json?: boolean
+}
+
+/** The line that ends a streamed answer; the CLI takes its exit status from it and does not show it. */
+export const EXIT_MARK = '\u0000exit '

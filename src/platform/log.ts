@@ -1,0 +1,26 @@
+export type Level = 'debug' | 'info' | 'warning' | 'error'
+const order: readonly Level[] = ['debug', 'info', 'warning', 'error']
+
+export interface Log {
+  debug(sentence: string): void
+  info(sentence: string): void
+  warning(sentence: string): void
+  error(sentence: string): void
+}
+
+/**
+ * One line a sentence, in the form that operators grep: `2026-11-23T15:04:05.123Z netq-agent[812]: INFO: sentence`.
+ * Written to standard error; whoever starts the process (systemd, or the child-process platform) keeps it in the log file.
+ */
+export function makeLog(program: string, threshold: Level = 'info'): Log {
+  const at = (level: Level) => (sentence: string) => {
+    if (order.indexOf(level) < order.indexOf(threshold)) return
+    process.stderr.write(`${new Date().toISOString()} ${program}[${process.pid}]: ${level.toUpperCase()}: ${sentence}\n`)
+  }
+  return { debug: at('debug'), info: at('info'), warning: at('warning'), error: at('error') }
+}
+
+/** The message of anything that was thrown, on one line. */
+export function sentenceOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, '; ')
+}
