@@ -46,8 +46,11 @@ export interface Show {
   readonly usage: string
   readonly summary: string
   readonly columns: readonly Column[]
-  /** Whether a row is asked for by these arguments. Without it, every row is. */
-  matches?(stored: StoredRow, args: Arguments): boolean
+  /**
+   * Reads the arguments once and returns whether a row is asked for. Without it, every row is.
+   * Throws an Error with one clear sentence if an argument is not what it has to be.
+   */
+  filter?(args: Arguments): (stored: StoredRow) => boolean
 }
 
 export interface Table {

@@ -1,0 +1,104 @@
+import type { ShowRequest } from '../api/types.ts'
+import type { AgentRecord, StoreHealth, StoreReader } from '../store/types.ts'
+import { tableNamed } from '../tables/index.ts'
+import type { Show, Table } from '../tables/table.ts'
+import { globMatcher } from '../text/glob.ts'
+import { byNature } from '../text/natural.ts'
+import { printable, textTable } from '../text/table.ts'
+import { agentsListing } from './agents.ts'
+import { isStale } from './freshness.ts'
+import { type Listing, tableListing } from './listing.ts'
+import { agentNotes, copyNotes } from './notes.ts'
+
+export interface Answer {
+  readonly type: 'text' | 'json'
+  /** Ends with a line end. */
+  readonly body: string
+}
+
+/** A request that cannot be answered as it was asked; its message is one clear sentence for whoever asked. */
+export class BadRequest extends Error {}
+
+/**
+ * Answers one `netq [<hostname>] show ...` from this server's copy. Only the selected hosts' rows are read.
+ * Rejects with a BadRequest if the request makes no sense, and with the reader's error if the store does not answer.
+ * @param now milliseconds since the epoch, by this server's clock
+ */
+export async function show(request: ShowRequest, reader: StoreReader, now: number): Promise<Answer> {
+  const asked = request.table === 'agents' ? undefined : askedFor(request)
+  const [known, health] = await Promise.all([reader.agents(), reader.health()])
+  const agents = selected(known, request.hostname)
+  const notes = [
+    ...copyNotes(health, now),
+    ...unknownHost(agents, request.hostname),
+    ...agentNotes(agents, health, now, asked ? ['Rotten', 'Waiting'] : ['Waiting']),
+  ]
+  const listing = asked ? await matching(asked, agents, reader, now) : agentsListing(agents, health, now)
+  return request.args.json === true
+    ? { type: 'json', body: jsonOf(listing, request, notes, health, now) }
+    : { type: 'text', body: textOf(listing, request, notes) }
+}
+
+interface Asked {
+  readonly table: Table
+  readonly show: Show
+  readonly fits: ReturnType<NonNullable<Show['filter']>>
+}
+
+function askedFor(request: ShowRequest): Asked {
+  const table = tableNamed(request.table)
+  const show = table?.shows[request.show]
+  if (!table || !show)
+    throw new BadRequest(
+      `this server has nothing called "${printable(request.table)}" (${request.show}) to show: netq here and netqd ` +
+        'there are of different versions',
+    )
+  try {
+    return { table, show, fits: show.filter?.(request.args) ?? (() => true) }
+  } catch (error) {
+    throw new BadRequest(printable(error instanceof Error ? error.message : String(error)))
+  }
+}
+
+function selected(known: readonly AgentRecord[], pattern: string | undefined): AgentRecord[] {
+  const fits = pattern === undefined ? () => true : globMatcher(pattern)
+  return known.filter(({ hostname }) => fits(hostname)).sort((a, b) => byNature(a.hostname, b.hostname))
+}
+
+/** Nothing found on a host and no such host are different answers. */
+function unknownHost(agents: readonly AgentRecord[], pattern: string | undefined): string[] {
+  if (pattern === undefined || agents.length > 0) return []
+  return [`UNKNOWN: no agent called ${printable(pattern)} has ever reported to these servers.`]
+}
+
+async function matching(asked: Asked, agents: readonly AgentRecord[], reader: StoreReader, now: number) {
+  const hostnames = agents.map(({ hostname }) => hostname)
+  const rows = hostnames.length > 0 ? await reader.rows(asked.table.name, hostnames) : []
+  return tableListing(asked.table, asked.show, agents, rows.filter(asked.fits), now)
+}
+
+function textOf(listing: Listing, { args }: ShowRequest, notes: readonly string[]): string {
+  const above = notes.map((note) => `${note}\n`).join('')
+  if (args.count === true) return `${above}Count of matching ${listing.name} records: ${listing.count}\n`
+  if (listing.count === 0) return `${above}No matching ${listing.name} records found\n`
+  return `${above}Matching ${listing.name} records:\n${textTable(listing.heads, listing.cells())}`
+}
+
+/** The notes, and the age of a stale copy in seconds (null: no copy yet), are there only where they say something. */
+function jsonOf(
+  listing: Listing,
+  { args }: ShowRequest,
+  notes: readonly string[],
+  health: StoreHealth,
+  now: number,
+): string {
+  const answer = {
+    ...(args.count === true ? { count: listing.count } : { [listing.name]: listing.records() }),
+    truncatedResult: false,
+    ...(isStale(health, now)
+      ? { staleSeconds: health.markerTime > 0 ? (now - health.markerTime) / 1000 : null }
+      : {}),
+    ...(notes.length > 0 ? { notes } : {}),
+  }
+  return `${JSON.stringify(answer, null, 4)}\n`
+}
