@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { totalmem } from 'node:os'
+import type { Secrets } from '../config/secrets.ts'
+import type { Paths } from '../platform/paths.ts'
+import { ADMIN, READER, REDIS_PORT, REPLICA, SENTINEL } from '../store/names.ts'
+
+/** Where a fenced Redis looks for its master: nobody listens on port 1, so it stays a replica of nobody. */
+export const NOWHERE = { ip: '127.0.0.1', port: 1 } as const
+
+export interface RedisRole {
+  /** The server's own address; undefined before it has one (a single server listens on all). */
+  readonly address: string | undefined
+  readonly follow: 'nobody, as the master' | 'nobody, fenced' | { readonly ip: string }
+  readonly member: boolean
+}
+
+/**
+ * The whole of redis_6379.conf, written anew before every start; what CONFIG REWRITE adds while it runs lives until
+ * then. The values are those measured in docs/decisions/redis-settings.md.
+ */
+export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): string {
+  const { address, follow } = role
+  const lines = [
+    '# Written by cts-auth at every start of Redis; a change made here does not last.',
+    `port ${REDIS_PORT}`,
+    address ? `bind ${address}` : 'bind * -::*',
+    ...(address ? [`bind-source-addr ${address}`, `replica-announce-ip ${address}`] : []),
+    `replica-announce-port ${REDIS_PORT}`,
+    // The network's user is limited by its rights, not by where it comes from.
+    'protected-mode no',
+    'daemonize no',
+    `dir ${paths.redisData}`,
+    `logfile ${paths.redisLog}`,
+    'save ""',
+    'appendonly yes',
+    'appendfsync everysec',
+    `min-replicas-to-write ${role.member ? 1 : 0}`,
+    'min-replicas-max-lag 3',
+    'replica-priority 100',
+    'replica-serve-stale-data yes',
+    'repl-backlog-size 256mb',
+    'repl-diskless-sync yes',
+    'repl-diskless-sync-delay 0',
+    'repl-diskless-load disabled',
+    'repl-timeout 20',
+    'repl-ping-replica-period 1',
+    'client-output-buffer-limit replica 1gb 512mb 120',
+    'tcp-keepalive 30',
+    `maxmemory ${Math.floor(totalmem() / 2)}`,
+    'maxmemory-policy noeviction',
+    'maxclients 10000',
+    'shutdown-timeout 10',
+    `masteruser ${REPLICA}`,
+    `masterauth ${secrets.replica}`,
+    ...redisUsers(secrets).map((user) => `user ${user}`),
+  ]
+  if (follow === 'nobody, fenced') lines.push(`replicaof ${NOWHERE.ip} ${NOWHERE.port}`)
+  else if (typeof follow === 'object') lines.push(`replicaof ${follow.ip} ${REDIS_PORT}`)
+  return `${lines.join('\n')}\n`
+}
+
+/** Who may do what, as arguments of ACL SETUSER. Passwords are given as digests. */
+export function redisUsers(secrets: Secrets): string[] {
+  const data = `${secrets.prefix}d:*`
+  const control = `${secrets.prefix}c:*`
+  return [
+    // Everyone on the network: through the functions only. They run with the caller's rights (netq.lua says more).
+    `default reset on nopass resetchannels -@all +ping +wait +role +fcall +fcall_ro +time +hget +hmget +hset +hdel +hkeys +hgetall +incr +sadd +srem +smembers +sismember +del +xadd %RW~${data} %R~${control}`,
+    `${ADMIN} reset on #${digest(secrets.admin)} ~* &* +@all`,
+    `${READER} reset on #${digest(secrets.reader)} %R~${secrets.prefix}* -@all +@read +@connection +info +role -keys`,
+    `${REPLICA} reset on #${digest(secrets.replica)} resetchannels -@all +psync +replconf +ping`,
+    `${SENTINEL} reset on #${digest(secrets.sentinel)} resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +config|rewrite +client|setname +client|kill +script|kill +ping +info +publish +subscribe`,
+  ]
+}
+
+export function digest(password: string): string {
+  return createHash('sha256').update(password).digest('hex')
+}

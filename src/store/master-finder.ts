@@ -1,0 +1,124 @@
+import type { Redis } from 'ioredis'
+import { sentenceOf } from '../platform/log.ts'
+import { connect } from './connection.ts'
+import { MASTER_NAME, SENTINEL_PORT } from './names.ts'
+
+/** No master was found; `tried` says of each server why, in one sentence. */
+export class NoMaster extends Error {
+  readonly tried: Readonly<Record<string, string>>
+  constructor(tried: Record<string, string>) {
+    super(
+      Object.entries(tried)
+        .map(([ip, why]) => `${ip}: ${why}`)
+        .join('; '),
+    )
+    this.tried = tried
+  }
+}
+
+export interface Found {
+  readonly ip: string
+  readonly redis: Redis
+  /** What was learned of the other servers on the way, e.g. that they do not answer. */
+  readonly tried: Readonly<Record<string, string>>
+}
+
+/**
+ * Finds the master as the network's user does: asks all Sentinels side by side, believes what a majority of them says,
+ * connects there and checks that it says so itself (ROLE). With one server and no Sentinel on it (HA off), that server
+ * is the master. Connections to the Sentinels are kept while the search goes on and closed when it ends: thousands of
+ * agents search at the same time in a failover, and hold nothing at rest.
+ */
+export class MasterFinder {
+  private readonly servers: readonly string[]
+  private readonly port: number
+  private readonly localAddress: string | undefined
+  private readonly sentinels = new Map<string, Redis>()
+
+  constructor(servers: readonly string[], port: number, localAddress?: string) {
+    this.servers = servers
+    this.port = port
+    this.localAddress = localAddress
+  }
+
+  /** One attempt. Rejects with NoMaster. */
+  async find(): Promise<Found> {
+    const tried: Record<string, string> = {}
+    const ip = (await this.agreedMaster(tried)) ?? this.only()
+    if (ip === undefined) throw new NoMaster(tried)
+    let redis: Redis
+    try {
+      redis = await connect(this.target(ip, this.port))
+    } catch (error) {
+      throw new NoMaster({ ...tried, [ip]: sentenceOf(error) })
+    }
+    try {
+      const [role] = (await redis.call('ROLE')) as string[]
+      if (role !== 'master') throw new Error(`is a ${role === 'slave' ? 'replica' : role}, not the master`)
+      this.close()
+      delete tried[ip]
+      return { ip, redis, tried }
+    } catch (error) {
+      redis.disconnect()
+      throw new NoMaster({ ...tried, [ip]: sentenceOf(error) })
+    }
+  }
+
+  close(): void {
+    for (const redis of this.sentinels.values()) redis.disconnect()
+    this.sentinels.clear()
+  }
+
+  private target(host: string, port: number) {
+    const local = this.localAddress === undefined ? {} : { localAddress: this.localAddress }
+    return { host, port, connectMs: 300, commandMs: 800, ...local }
+  }
+
+  private only(): string | undefined {
+    return this.servers.length === 1 ? this.servers[0] : undefined
+  }
+
+  /** Resolves as soon as a majority agrees, so that one server that does not answer costs no time. */
+  private agreedMaster(tried: Record<string, string>): Promise<string | undefined> {
+    const needed = Math.floor(this.servers.length / 2) + 1
+    const votes = new Map<string, number>()
+    return new Promise((resolve) => {
+      let open = this.servers.length
+      for (const server of this.servers) {
+        this.ask(server)
+          .then((ip) => {
+            const count = (votes.get(ip) ?? 0) + 1
+            votes.set(ip, count)
+            if (ip !== server) tried[server] = `not the master; its Sentinel names ${ip}`
+            if (count >= needed) resolve(ip)
+          })
+          .catch((error: unknown) => {
+            tried[server] = `Sentinel at ${sentenceOf(error)}`
+          })
+          .finally(() => {
+            open -= 1
+            if (open === 0) resolve(undefined)
+          })
+      }
+    })
+  }
+
+  private async ask(server: string): Promise<string> {
+    let sentinel = this.sentinels.get(server)
+    if (sentinel?.status !== 'ready') {
+      sentinel = await connect(this.target(server, SENTINEL_PORT))
+      this.sentinels.set(server, sentinel)
+    }
+    try {
+      const address = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as
+        | string[]
+        | null
+      if (!address) throw new Error(`${server}:${SENTINEL_PORT} watches no master`)
+      return address[0]!
+    } catch (error) {
+      sentinel.disconnect()
+      this.sentinels.delete(server)
+      throw error
+    }
+  }
+}
