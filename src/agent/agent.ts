@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { readIfThere, replaceFile } from '../platform/files.ts'
+import { type Log, sentenceOf } from '../platform/log.ts'
+import type { Paths } from '../platform/paths.ts'
+import type { AgentInfo } from '../store/types.ts'
+import type { Row, Table } from '../tables/table.ts'
+import { VERSION } from '../version.ts'
+import { clockIsSynchronised } from './clock.ts'
+import { Differ } from './differ.ts'
+import { Pusher, type PushStatus } from './pusher.ts'
+import { type Batch, Spool } from './spool.ts'
+
+/** What gives readings of tables: the collector on a node, or something made up in tests and benches. */
+export interface Readings {
+  start(): void
+  readAll(): void
+  stop(): Promise<void>
+}
+
+export interface AgentOptions {
+  readonly paths: Paths
+  readonly host: string
+  /** As configured; what the cluster says takes their place. */
+  readonly servers: readonly string[]
+  readonly port: number
+  readonly heartbeatMs: number
+  readonly log: Log
+  readonly localAddress?: string
+  readonly spoolCapBytes?: number
+  /** Makes what reads the tables, and is told what to call with each reading. */
+  readings(onRows: (table: Table, rows: readonly Row[]) => void): Readings
+  /** Told of every batch when it is spooled, and of every number when it is acknowledged: for checkers. */
+  readonly watch?: { spooled?(batch: Batch): void; acknowledged?(seq: number): void }
+}
+
+const SPOOL_CAP_BYTES = 256 * 1024 * 1024
+
+/** What an agent remembers besides its spool: who it is, and where the cluster said that its servers are. */
+const memory = z.strictObject({
+  id: z.string(),
+  /** The configured servers in answer to which this was learned: a changed configuration makes it void. */
+  configured: z.array(z.string()),
+  learned: z.array(z.string()),
+})
+
+/** One agent: readings become batches, batches go to the spool, the pusher carries the spool to the master. */
+export class Agent {
+  private readonly options: AgentOptions
+  private readonly started = Date.now()
+  private readonly differ = new Differ()
+  private readonly fullReadingOf = new Set<string>()
+  private spool: Spool | undefined
+  private pusher: Pusher | undefined
+  private readings: Readings | undefined
+  private known: z.infer<typeof memory>
+  private lossPending = false
+
+  constructor(options: AgentOptions) {
+    this.options = options
+    this.known = { id: '', configured: [...options.servers], learned: [] }
+  }
+
+  /** Throws one sentence if it cannot run here at all, e.g. because another agent has the spool. */
+  start(): void {
+    const { options } = this
+    const { paths, log } = options
+    this.spool = Spool.open(
+      paths.spool,
+      {
+        capBytes: options.spoolCapBytes ?? SPOOL_CAP_BYTES,
+        onLoss: () => {
+          this.lossPending = true
+        },
+      },
+      log,
+    )
+    this.remember()
+    this.pusher = new Pusher({
+      host: options.host,
+      id: this.known.id,
+      port: options.port,
+      heartbeatMs: options.heartbeatMs,
+      spool: this.spool,
+      log,
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+      servers: () => (this.known.learned.length > 0 ? this.known.learned : options.servers),
+      info: () => this.info(),
+      onServers: (servers) => this.learn(servers),
+      onStatus: (status) => this.writeStatus(status),
+      onFullReadingDue: () => this.fullReading(),
+      onCaughtUp: () => {
+        // Only now: while nothing could be sent, a full reading would have pushed more out of the full spool.
+        if (this.lossPending) this.fullReading()
+        this.lossPending = false
+      },
+      onAcknowledged: (seq) => options.watch?.acknowledged?.(seq),
+    })
+    this.readings = options.readings((table, rows) => this.take(table, rows))
+    this.pusher.start()
+    this.readings.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.readings?.stop()
+    await this.pusher?.stop()
+    this.spool?.close()
+  }
+
+  /** How many batches were sent a second time because an answer to the first was not seen. */
+  get replayed(): number {
+    return this.pusher?.replayed ?? 0
+  }
+
+  private take(table: Table, rows: readonly Row[]): void {
+    const full = this.fullReadingOf.has(table.name)
+    const payloads = full ? this.differ.full(table, rows) : this.differ.changes(table, rows)
+    this.fullReadingOf.delete(table.name)
+    for (const payload of payloads) {
+      const batch = this.spool!.append(Date.now(), payload)
+      this.options.watch?.spooled?.(batch)
+    }
+    this.pusher!.notify()
+  }
+
+  /** Every table is sent whole with its next reading, which is now. */
+  private fullReading(): void {
+    for (const name of this.differ.tables()) this.fullReadingOf.add(name)
+    this.readings?.readAll()
+  }
+
+  private info(): AgentInfo {
+    const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+    const ntpSync = clockIsSynchronised()
+    return {
+      version: VERSION,
+      systemStart: Math.round(Date.now() - uptime * 1000),
+      agentStart: this.started,
+      spooledBatches: this.spool!.count,
+      spooledBytes: this.spool!.bytes,
+      ...(ntpSync === undefined ? {} : { ntpSync }),
+    }
+  }
+
+  private remember(): void {
+    const { paths, servers, log } = this.options
+    const text = readIfThere(paths.agentState)
+    const parsed = text === undefined ? undefined : memory.safeParse(jsonOrNothing(text))
+    if (parsed?.success) this.known = parsed.data
+    else if (parsed) log.warning(`${paths.agentState} is damaged; this agent takes a new identity`)
+    if (this.known.configured.join() !== servers.join()) {
+      this.known = { ...this.known, configured: [...servers], learned: [] }
+    }
+    if (this.known.id === '') this.known = { ...this.known, id: randomUUID() }
+    this.save()
+  }
+
+  private save(): void {
+    this.attempt(() => replaceFile(this.options.paths.agentState, `${JSON.stringify(this.known)}\n`))
+  }
+
+  private learn(servers: readonly string[]): void {
+    this.options.log.info(`the cluster's servers are ${servers.join(' ')}`)
+    this.known = { ...this.known, learned: [...servers] }
+    this.save()
+  }
+
+  private writeStatus(status: PushStatus): void {
+    const { spool } = this
+    const text = JSON.stringify({
+      pid: process.pid,
+      updated: Date.now(),
+      ...status,
+      spooledBatches: spool!.count,
+      spooledBytes: spool!.bytes,
+    })
+    this.attempt(() => replaceFile(this.options.paths.agentStatus, `${text}\n`))
+  }
+
+  /** A full disk must not stop the agent from pushing. */
+  private attempt(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      this.options.log.debug(sentenceOf(error))
+    }
+  }
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
