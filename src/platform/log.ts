@@ -15,7 +15,9 @@ export interface Log {
 export function makeLog(program: string, threshold: Level = 'info'): Log {
   const at = (level: Level) => (sentence: string) => {
     if (order.indexOf(level) < order.indexOf(threshold)) return
-    process.stderr.write(`${new Date().toISOString()} ${program}[${process.pid}]: ${level.toUpperCase()}: ${sentence}\n`)
+    process.stderr.write(
+      `${new Date().toISOString()} ${program}[${process.pid}]: ${level.toUpperCase()}: ${sentence}\n`,
+    )
   }
   return { debug: at('debug'), info: at('info'), warning: at('warning'), error: at('error') }
 }

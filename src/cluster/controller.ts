@@ -1,0 +1,173 @@
+import type { Secrets } from '../config/secrets.ts'
+import { type Log, sentenceOf } from '../platform/log.ts'
+import type { Services } from '../platform/services.ts'
+import type { Actor } from './act.ts'
+import { decide, namedBySentinels } from './decide.ts'
+import type { LocalConnections } from './local.ts'
+import type { PeerClient } from './peers.ts'
+import { observe } from './report.ts'
+import type { ClusterState } from './state.ts'
+import type { Decision, Seen, ServerReport, View } from './types.ts'
+
+/** How soon the loop looks again: after an action, and when all is in order; milliseconds. */
+const AFTER_ACTION_MS = 50
+const AT_REST_MS = 500
+/** The master marks its copy this often, in milliseconds; netq.lua reckons with it. */
+const MARK_MS = 1000
+
+/**
+ * The one loop of cts-auth: observe, decide, act, again. What it keeps between two rounds are durations only; everything
+ * else is seen afresh, so that a restart at any moment loses nothing.
+ */
+export class Controller {
+  private readonly self: string
+  private readonly version: string
+  private readonly fingerprint: string
+  private readonly services: Services
+  private readonly local: LocalConnections
+  private readonly state: ClusterState
+  private readonly peers: PeerClient | undefined
+  private readonly actor: Actor
+  private readonly log: Log
+  private timer: NodeJS.Timeout | undefined
+  private stopped = false
+  private round: Promise<void> = Promise.resolve()
+  private leaderSeen = Date.now()
+  private ownMasterSeen: number | undefined
+  private straySince: number | undefined
+  private settledAs = ''
+  private marked = 0
+  private lastWhy = ''
+  /** The last decision, for operators. */
+  decision: Decision = { action: { do: 'nothing' }, why: 'starting' }
+  /** What kept the last action from being done, in a sentence. */
+  problem: string | undefined
+
+  constructor(parts: {
+    self: string
+    version: string
+    fingerprint: string
+    services: Services
+    local: LocalConnections
+    state: ClusterState
+    peers: PeerClient | undefined
+    actor: Actor
+    log: Log
+  }) {
+    this.self = parts.self
+    this.version = parts.version
+    this.fingerprint = parts.fingerprint
+    this.services = parts.services
+    this.local = parts.local
+    this.state = parts.state
+    this.peers = parts.peers
+    this.actor = parts.actor
+    this.log = parts.log
+  }
+
+  start(): void {
+    this.schedule(0)
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true
+    clearTimeout(this.timer)
+    await this.round
+  }
+
+  /** Looks again at once, e.g. because the operator has just configured something. */
+  hurry(): void {
+    if (this.timer) this.schedule(0)
+  }
+
+  get secrets(): Secrets {
+    return this.actor.secrets
+  }
+
+  /** What this server says of itself now. */
+  async report(): Promise<ServerReport> {
+    const observed = await observe(this.services, this.local, this.actor.secrets.prefix)
+    return {
+      ip: this.self,
+      version: this.version,
+      fingerprint: this.fingerprint,
+      ...(this.state.desired ? { desired: this.state.desired } : {}),
+      voted: this.state.vote.epoch,
+      ...observed,
+    }
+  }
+
+  /** What the other servers of the list say now; all are asked at once. */
+  async askPeers(): Promise<Map<string, Seen>> {
+    const others = this.state.desired?.order.filter((ip) => ip !== this.self) ?? []
+    const seen = await Promise.all(others.map((ip) => this.peers!.report(ip)))
+    return new Map(others.map((ip, i) => [ip, seen[i]!]))
+  }
+
+  private schedule(ms: number): void {
+    if (this.stopped) return
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      this.round = this.runRound().then((next) => this.schedule(next))
+    }, ms)
+  }
+
+  /** @returns after how many milliseconds to look again */
+  private async runRound(): Promise<number> {
+    let acted = false
+    try {
+      const [mine, peers] = await Promise.all([this.report(), this.askPeers()])
+      const view = this.view(mine, peers)
+      this.decision = decide(view)
+      const { action, why } = this.decision
+      if (why !== this.lastWhy) this.log.info(`${action.do}: ${why}`)
+      this.lastWhy = why
+      if (action.do === 'mark') {
+        if (Date.now() - this.marked < MARK_MS - 100) return AT_REST_MS
+        await this.actor.act(action, view)
+        this.marked = Date.now()
+      } else {
+        await this.actor.act(action, view)
+        acted = action.do !== 'nothing'
+        if (action.do === 'settle') this.settledAs = settlement(mine)
+      }
+      if (this.problem) this.log.info('that works again')
+      this.problem = undefined
+    } catch (error) {
+      const sentence = sentenceOf(error)
+      if (sentence !== this.problem) this.log.warning(`${this.decision.action.do}: ${sentence}`)
+      this.problem = sentence
+    }
+    return acted ? AFTER_ACTION_MS : AT_REST_MS
+  }
+
+  private view(mine: ServerReport, peers: Map<string, Seen>): View {
+    const now = Date.now()
+    const reports = new Map(
+      [...peers].flatMap(([ip, seen]) => ('report' in seen ? [[ip, seen.report] as const] : [])),
+    )
+    reports.set(this.self, mine)
+    if ([...reports.values()].some((r) => r.redis?.role === 'master' && r.desired?.formed))
+      this.leaderSeen = now
+    if (mine.redis?.role !== 'master') this.settledAs = ''
+    if (mine.redis) this.ownMasterSeen = mine.redis.role === 'master' ? now : undefined
+    const named = namedBySentinels(reports)?.ip
+    const stray = named !== undefined && mine.redis?.follows !== undefined && mine.redis.follows !== named
+    this.straySince = stray ? (this.straySince ?? now) : undefined
+    return {
+      self: this.self,
+      mine,
+      peers,
+      leaderlessMs: now - this.leaderSeen,
+      ...(this.ownMasterSeen === undefined ? {} : { sinceOwnMasterDiedMs: now - this.ownMasterSeen }),
+      strayMs: this.straySince === undefined ? 0 : now - this.straySince,
+      settled: this.settledAs === settlement(mine),
+    }
+  }
+}
+
+/** What settings depend on: when any of it changes they are applied again. */
+function settlement({ redis, desired }: ServerReport): string {
+  return `${redis?.role} ${redis?.clusterId} ${desired?.formed} ${desired?.order.join(' ')} ${redis?.minReplicas}`
+}

@@ -1,0 +1,160 @@
+import { ago } from '../text/duration.ts'
+import { textTable } from '../text/table.ts'
+import { namedBySentinels } from './decide.ts'
+import type { Seen, ServerReport } from './types.ts'
+
+/** One line of `netq config ts show server`. */
+export interface ServerLine {
+  readonly server: string
+  readonly role: string
+  readonly master: string
+  readonly replicas: readonly string[]
+  readonly status: string
+  /** When the server took this role, by the then master's clock, ms since the epoch; undefined if not known here. */
+  readonly since?: number
+}
+
+/** What the lines are made from: this server's report, its peers', and the roles with their times from the local store. */
+export interface ServersSeen {
+  readonly mine: ServerReport
+  readonly peers: ReadonlyMap<string, Seen>
+  readonly roles: ReadonlyMap<string, { readonly role: string; readonly since: number }>
+  readonly now: number
+}
+
+/** Past this age of the master's mark its copy here is not the state of now, in milliseconds. */
+const STALE_MARK_MS = 5000
+
+export function serverLines({ mine, peers, roles, now }: ServersSeen): ServerLine[] {
+  const order = mine.desired?.order ?? [mine.ip]
+  const reports = new Map<string, ServerReport>([[mine.ip, mine]])
+  for (const [ip, seen] of peers) if ('report' in seen) reports.set(ip, seen.report)
+  const formed = mine.desired?.formed === true
+  const master = formed ? masterOf(reports) : undefined
+  return order.map((ip) => {
+    const report = reports.get(ip)
+    const redis = report?.redis
+    const role = formed ? roleOf(ip, report, master) : report ? 'master' : 'unknown'
+    const known = roles.get(ip)
+    return {
+      server: ip,
+      role,
+      master: (role === 'master' || !formed ? (report ? ip : undefined) : (redis?.follows ?? master)) ?? '-',
+      replicas:
+        role === 'master' && redis ? order.filter((other) => redis.replicas.some((r) => r.ip === other)) : [],
+      status: report
+        ? statusOf(report, { servers: order.length, now })
+        : `unreachable: ${(peers.get(ip) as { unreachable: string } | undefined)?.unreachable ?? 'not asked yet'}`,
+      ...(known?.role === role ? { since: known.since } : {}),
+    }
+  })
+}
+
+/** The page's table. */
+export function serversText(lines: readonly ServerLine[], now: number): string {
+  return textTable(
+    ['Server', 'Role', 'Master', 'Replicas', 'Status', 'Last Changed'],
+    lines.map((line) => [
+      line.server,
+      line.role,
+      line.master,
+      line.replicas.join(', ') || '-',
+      line.status,
+      line.since === undefined ? '-' : ago(now - line.since),
+    ]),
+  )
+}
+
+/** The JSON of the same: times are seconds since the epoch. */
+export function serversJson(lines: readonly ServerLine[]): object {
+  return {
+    servers: lines.map(({ since, ...rest }) => ({
+      ...rest,
+      lastChanged: since === undefined ? null : since / 1000,
+    })),
+  }
+}
+
+/** The detail of one server, a line each, in the order in which an operator asks. */
+export function serverDetail(line: ServerLine, seen: Seen, now: number): [string, string][] {
+  const rows: [string, string][] = [
+    ['Server', line.server],
+    ['Role', line.role],
+    ['Master', line.master],
+    ['Replicas', line.replicas.join(', ') || '-'],
+    ['Status', line.status],
+    ['Last Changed', line.since === undefined ? '-' : ago(now - line.since)],
+  ]
+  if (!('report' in seen)) return rows
+  const { redis, sentinel, redisProblem, sentinelProblem, fingerprint, version, desired } = seen.report
+  rows.push(['Version', version], ['Fingerprint', fingerprint])
+  rows.push(['Configured servers', desired?.order.join(' ') ?? 'none (HA is off)'])
+  if (redis) {
+    rows.push(
+      [
+        'Redis',
+        redis.role === 'master'
+          ? 'master'
+          : redis.follows
+            ? `replica of ${redis.follows}`
+            : 'fenced (a replica of nobody)',
+      ],
+      ['Link to the master', redis.role === 'master' ? '-' : redis.linkUp ? 'up' : 'down'],
+      ['Replication offset', String(redis.offset)],
+      [
+        'Replicas online',
+        redis.replicas.map((r) => `${r.ip} (lag ${r.lag} s, offset ${r.offset})`).join(', ') || '-',
+      ],
+      ['Replicas required for writes', String(redis.minReplicas)],
+      ['Epoch, mark', `${redis.epoch}, ${redis.marker}`],
+      ['Age of the last mark', redis.markerTime === 0 ? '-' : ago(now - redis.markerTime)],
+      ['Batches applied', String(redis.applied)],
+    )
+  } else rows.push(['Redis', redisProblem ?? 'not running'])
+  if (sentinel) {
+    rows.push(
+      ['Sentinel', `watches ${sentinel.master}, epoch ${sentinel.epoch}`],
+      ['Sentinel knows', `${sentinel.replicas} replicas, ${sentinel.others} other Sentinels`],
+      ['Quorum', sentinel.quorum ? 'ok' : 'not reached'],
+    )
+  } else rows.push(['Sentinel', sentinelProblem ?? 'not running'])
+  return rows
+}
+
+/** The master: what a majority of Sentinels names, else the only one that says it is. */
+function masterOf(reports: ReadonlyMap<string, ServerReport>): string | undefined {
+  const members = new Map([...reports].filter(([, r]) => r.desired?.formed))
+  const masters = [...members.values()].filter((r) => r.redis?.role === 'master').map((r) => r.ip)
+  const named = namedBySentinels(members)?.ip
+  if (named !== undefined && (masters.includes(named) || !members.has(named) || masters.length !== 1))
+    return named
+  return masters.length === 1 ? masters[0] : undefined
+}
+
+function roleOf(ip: string, report: ServerReport | undefined, master: string | undefined): string {
+  if (report?.redis?.role === 'master') return 'master'
+  if (report?.redis) return 'replica'
+  return master === undefined ? 'unknown' : ip === master ? 'master' : 'replica'
+}
+
+function statusOf(
+  { redis, sentinel, redisProblem, sentinelProblem, desired }: ServerReport,
+  cluster: { servers: number; now: number },
+): string {
+  if (!desired && cluster.servers > 1) return 'not configured'
+  if (!redis) return redisProblem ? 'Redis does not answer' : 'Redis is down'
+  if (redis.loading) return 'loading'
+  if (cluster.servers === 1) return 'ok'
+  if (!desired?.formed) return 'waiting'
+  if (redis.role === 'replica') {
+    if (redis.syncing !== undefined) return `syncing ${redis.syncing}%`
+    if (redis.follows === undefined) return 'fenced'
+    if (!redis.linkUp) return 'link down'
+    if (cluster.now - redis.markerTime > STALE_MARK_MS) return 'stale'
+  } else if (redis.replicas.length < redis.minReplicas) return 'no writes: no replica'
+  if (!sentinel) return sentinelProblem ? 'Sentinel does not answer' : 'Sentinel is down'
+  if (sentinel.tilt) return 'tilt'
+  if (sentinel.others > cluster.servers - 1) return 'stale sentinel'
+  if (!sentinel.quorum) return 'no quorum'
+  return 'ok'
+}

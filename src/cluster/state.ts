@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { readIfThere, replaceFile } from '../platform/files.ts'
+import type { Paths } from '../platform/paths.ts'
+import type { Desired } from './types.ts'
+
+const schema = z.strictObject({
+  desired: z
+    .strictObject({ order: z.array(z.ipv4()).length(3), clusterId: z.string(), formed: z.boolean() })
+    .optional(),
+  /** Certificates' fingerprints of the servers that this one was told of, by address, as first seen. */
+  pins: z.record(z.string(), z.string()),
+  /** The last epoch in which this server gave its vote, and to whom. */
+  vote: z.strictObject({ epoch: z.number(), to: z.string() }),
+})
+
+type State = z.infer<typeof schema>
+
+/** What this server must still know after a power loss. Every change is on the disk before it is acted on. */
+export class ClusterState {
+  private readonly path: string
+  private state: State = { pins: {}, vote: { epoch: 0, to: '' } }
+
+  constructor(paths: Paths) {
+    this.path = paths.clusterState
+  }
+
+  /** Throws one sentence if the file is damaged: acting on a guess could make a second cluster. */
+  load(): void {
+    const text = readIfThere(this.path)
+    if (text === undefined) return
+    try {
+      this.state = schema.parse(JSON.parse(text))
+    } catch {
+      throw new Error(`${this.path} is damaged; restore it, or remove it to make this a single server again`)
+    }
+  }
+
+  get desired(): Desired | undefined {
+    return this.state.desired
+  }
+
+  get vote(): State['vote'] {
+    return this.state.vote
+  }
+
+  pin(ip: string): string | undefined {
+    return this.state.pins[ip]
+  }
+
+  setDesired(desired: Desired): void {
+    this.change({ ...this.state, desired: { ...desired, order: [...desired.order] } })
+  }
+
+  setPin(ip: string, fingerprint: string): void {
+    this.change({ ...this.state, pins: { ...this.state.pins, [ip]: fingerprint } })
+  }
+
+  /** Gives this server's one vote of an epoch. @returns whether the candidate has it */
+  voteFor(epoch: number, candidate: string): boolean {
+    const { vote } = this.state
+    if (epoch < vote.epoch || (epoch === vote.epoch && vote.to !== candidate)) return false
+    if (epoch > vote.epoch) this.change({ ...this.state, vote: { epoch, to: candidate } })
+    return true
+  }
+
+  private change(state: State): void {
+    replaceFile(this.path, `${JSON.stringify(state, null, 2)}\n`, 0o600)
+    this.state = state
+  }
+}

@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { readIfThere, replaceFile } from './files.ts'
+import type { Paths } from './paths.ts'
+
+export type ServiceName = 'redis' | 'sentinel' | 'cts-auth' | 'netqd' | 'netq-agent'
+
+/** Starting and stopping the processes of one server or node. Only this knows how they are run. */
+export interface Services {
+  /** Starts it unless it runs. Rejects with a sentence if it cannot be started at all. */
+  start(name: ServiceName): Promise<void>
+  /** Ends it (SIGTERM, after `graceMs` SIGKILL) and waits until it is gone. Nothing to do if it does not run. */
+  stop(name: ServiceName, graceMs?: number): Promise<void>
+  restart(name: ServiceName): Promise<void>
+  running(name: ServiceName): Promise<{ pid: number } | undefined>
+  /** Ends it at once, as a crash would (SIGKILL). */
+  kill(name: ServiceName): Promise<void>
+}
+
+/** What identifies a process for good: its number alone is used again by the kernel. */
+interface Process {
+  pid: number
+  /** Field 22 of /proc/<pid>/stat: when it started, in clock ticks since boot. */
+  started: string
+}
+
+const here = import.meta.dirname
+/** Where the bundled programs are: this folder once bundled, the checkout's `dist` when run from source. */
+const programs = basename(here) === 'dist' ? here : join(here, '../../dist')
+
+/**
+ * Services as detached child processes, known by a file each below `run/`: they outlive whoever started them, as they
+ * would under systemd, and whoever comes next finds them again. Nothing here restarts what dies; cts-auth's loop does.
+ */
+export function childServices(paths: Paths, environment: NodeJS.ProcessEnv = process.env): Services {
+  const commands: Record<ServiceName, { argv: string[]; log: string }> = {
+    redis: { argv: ['redis-server', paths.redisConfig], log: paths.redisLog },
+    sentinel: { argv: ['redis-server', paths.sentinelConfig, '--sentinel'], log: paths.sentinelLog },
+    'cts-auth': { argv: [process.execPath, join(programs, 'cts-auth.js')], log: paths.ctsAuthLog },
+    netqd: { argv: [process.execPath, join(programs, 'netqd.js')], log: paths.netqdLog },
+    'netq-agent': { argv: [process.execPath, join(programs, 'netq-agent.js')], log: paths.agentLog },
+  }
+  const file = (name: ServiceName) => join(paths.pids, name)
+
+  async function running(name: ServiceName): Promise<Process | undefined> {
+    const text = readIfThere(file(name))
+    if (text === undefined) return undefined
+    const known = JSON.parse(text) as Process
+    return processState(known.pid)?.started === known.started ? known : undefined
+  }
+
+  async function end(name: ServiceName, signal: 'SIGTERM' | 'SIGKILL', graceMs: number): Promise<void> {
+    const known = await running(name)
+    if (!known) return
+    const deadline = Date.now() + graceMs
+    for (let next = signal; ; ) {
+      signalProcess(known, next)
+      while (Date.now() < deadline || next === 'SIGKILL') {
+        if (processState(known.pid)?.started !== known.started) {
+          rmSync(file(name), { force: true })
+          return
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      next = 'SIGKILL'
+    }
+  }
+
+  async function start(name: ServiceName): Promise<void> {
+    if (await running(name)) return
+    const { argv, log } = commands[name]
+    mkdirSync(dirname(log), { recursive: true })
+    const out = openSync(log, 'a', 0o640)
+    try {
+      const child = spawn(argv[0]!, argv.slice(1), {
+        detached: true,
+        stdio: ['ignore', out, out],
+        env: { ...environment, NETQ_ROOT: paths.root },
+        cwd: paths.root,
+      })
+      await new Promise<void>((resolve, reject) => {
+        child.once('spawn', resolve)
+        child.once('error', (error) => reject(new Error(`${name} could not be started: ${error.message}`)))
+      })
+      child.unref()
+      const state = processState(child.pid!)
+      if (state) replaceFile(file(name), JSON.stringify({ pid: child.pid, started: state.started }))
+    } finally {
+      closeSync(out)
+    }
+  }
+
+  return {
+    start,
+    running,
+    stop: (name, graceMs = 10_000) => end(name, 'SIGTERM', graceMs),
+    kill: (name) => end(name, 'SIGKILL', 0),
+    restart: async (name) => {
+      await end(name, 'SIGTERM', 10_000)
+      await start(name)
+    },
+  }
+}
+
+/** The services of this root. */
+export function makeServices(paths: Paths): Services {
+  return childServices(paths)
+}
+
+/** The names of the services that were started below this root and not stopped since, dead or alive. */
+export function startedServices(paths: Paths): ServiceName[] {
+  try {
+    return readdirSync(paths.pids) as ServiceName[]
+  } catch {
+    return []
+  }
+}
+
+/** Start time of a live process; undefined when there is none (a zombie is none). */
+function processState(pid: number): { started: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The command name, in parentheses, may itself hold spaces and parentheses: fields count from the last ')'.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { started: fields[19]! }
+  } catch {
+    return undefined
+  }
+}
+
+function signalProcess(known: Process, signal: NodeJS.Signals): void {
+  if (processState(known.pid)?.started !== known.started) return
+  try {
+    process.kill(known.pid, signal)
+  } catch {
+    // It ended between the look and the signal.
+  }
+}
