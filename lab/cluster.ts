@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Paths, pathsUnder } from '../src/platform/paths.ts'
+import { childServices, type Services } from '../src/platform/services.ts'
+import { LabServer, stopServers } from './server.ts'
+
+/** What a command printed, and its exit status. */
+export interface Answer {
+  readonly out: string
+  readonly err: string
+  readonly status: number
+}
+
+/**
+ * Three telemetry servers and a node on this machine, below one folder, and the `netq` command to use them with. The
+ * same for the demo and the tests; only the addresses differ.
+ */
+export class LabCluster {
+  readonly folder: string
+  readonly servers: readonly LabServer[]
+  readonly node: Paths
+  readonly nodeServices: Services
+  /** The file that tells `netq` where the servers and the node are. */
+  readonly places: string
+  private readonly program: string
+
+  /** @param program the bundled command line, dist/netq.js */
+  constructor(folder: string, addresses: readonly string[], program: string) {
+    this.folder = folder
+    this.servers = addresses.map(
+      (address, i) => new LabServer(`ts0${i + 1}`, address, join(folder, `ts0${i + 1}`)),
+    )
+    this.node = pathsUnder(join(folder, 'node'))
+    this.nodeServices = childServices(this.node)
+    this.places = join(folder, 'places.json')
+    this.program = program
+  }
+
+  get addresses(): string[] {
+    return this.servers.map(({ address }) => address)
+  }
+
+  named(name: string): LabServer {
+    const server = this.servers.find((one) => one.name === name)
+    if (!server) throw new Error(`there is no server ${name}`)
+    return server
+  }
+
+  async start(): Promise<void> {
+    mkdirSync(this.node.root, { recursive: true })
+    const servers = this.servers.map(({ name, address, paths }) => ({ name, address, root: paths.root }))
+    writeFileSync(
+      this.places,
+      `${JSON.stringify({ servers, node: { name: 'node', root: this.node.root } }, null, 2)}\n`,
+    )
+    await Promise.all(this.servers.map((server) => server.start()))
+  }
+
+  async stop(): Promise<void> {
+    await this.nodeServices.stop('netq-agent')
+    await stopServers(this.servers)
+  }
+
+  /** `netq ...` as typed on a server, or, without one, on the node. */
+  netq(on: string | undefined, ...words: string[]): Promise<Answer> {
+    const { NETQ_ROOT: _, ...env } = process.env
+    const argv = [this.program, ...(on === undefined ? [] : ['--on', on]), ...words]
+    return new Promise((resolve) => {
+      execFile(process.execPath, argv, { env: { ...env, NETQ_DEMO: this.places } }, (error, out, err) => {
+        resolve({ out, err, status: error ? ((error.code as unknown as number) ?? 1) : 0 })
+      })
+    })
+  }
+
+  /** The name of the server that all three agree to be the master, or undefined. */
+  async master(): Promise<LabServer | undefined> {
+    for (const server of this.servers) {
+      const { out, status } = await this.netq(server.name, 'config', 'ts', 'show', 'server', 'json')
+      if (status !== 0) continue
+      const { servers } = JSON.parse(out) as { servers: { server: string; role: string; status: string }[] }
+      const masters = servers.filter(({ role, status: s }) => role === 'master' && s === 'ok')
+      return masters.length === 1
+        ? this.servers.find(({ address }) => address === masters[0]!.server)
+        : undefined
+    }
+    return undefined
+  }
+
+  /** Whether this server shows all three as ok. */
+  async allOk(server: LabServer): Promise<boolean> {
+    const { out, status } = await this.netq(server.name, 'config', 'ts', 'show', 'server', 'json')
+    if (status !== 0) return false
+    return (JSON.parse(out) as { servers: { status: string }[] }).servers.every(
+      (line) => line.status === 'ok',
+    )
+  }
+}

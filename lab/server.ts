@@ -1,0 +1,46 @@
+import { mkdirSync } from 'node:fs'
+import { type Paths, pathsUnder } from '../src/platform/paths.ts'
+import { childServices, type ServiceName, type Services, startedServices } from '../src/platform/services.ts'
+
+/** One telemetry server of several on this machine: its own address on the loopback and its own root folder. */
+export class LabServer {
+  readonly name: string
+  readonly address: string
+  readonly paths: Paths
+  readonly services: Services
+
+  constructor(name: string, address: string, root: string) {
+    this.name = name
+    this.address = address
+    this.paths = pathsUnder(root)
+    this.services = childServices(this.paths, { ...process.env, NETQ_ADDRESS: address })
+  }
+
+  async start(): Promise<void> {
+    mkdirSync(this.paths.root, { recursive: true })
+    await this.services.start('cts-auth')
+    await this.services.start('netqd')
+  }
+
+  /** What a power loss would end: everything of this server at once. */
+  async kill(): Promise<void> {
+    await Promise.all(this.started().map((name) => this.services.kill(name)))
+  }
+
+  /** In order: first what would start the others again, the store last. */
+  async stop(): Promise<void> {
+    for (const name of ['cts-auth', 'netqd', 'sentinel', 'redis'] as const)
+      await this.services.stop(name, 8000)
+  }
+
+  private started(): ServiceName[] {
+    const names = startedServices(this.paths)
+    return [...names].sort((a, b) => Number(b === 'cts-auth') - Number(a === 'cts-auth'))
+  }
+}
+
+/** Stops them all; the control loops first, so that none reacts to the end of another. */
+export async function stopServers(servers: readonly LabServer[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.services.stop('cts-auth')))
+  await Promise.all(servers.map((server) => server.stop()))
+}
