@@ -1,0 +1,42 @@
+/** `node tally.mjs <vitest's results.json> <vitest's exit status>` prints `N passed, N failed, N skipped` on a line. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * @typedef {{ status: string, assertionResults: readonly { status: string }[] }} FileResult
+ * @param {{ testResults: readonly FileResult[] } | undefined} results undefined: vitest did not come to write them
+ * @param {number} status vitest's exit status
+ * @returns {string[]} the lines to print, the tally last. It never says `0 failed` of a run that failed.
+ */
+export function tally(results, status) {
+  const count = { passed: 0, failed: 0, skipped: 0 }
+  for (const file of results?.testResults ?? []) {
+    for (const test of file.assertionResults) {
+      if (test.status === 'passed' || test.status === 'failed') count[test.status]++
+      else count.skipped++
+    }
+    // It could not be loaded, so its tests are not known: one failure.
+    if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'))
+      count.failed++
+  }
+  const lines = []
+  if (status !== 0 && count.failed === 0) {
+    const what = results ? 'though no test failed' : 'and left no results'
+    lines.push(
+      `The run itself ended with status ${status} ${what}, see above; that is counted as one failure.`,
+    )
+    count.failed = 1
+  }
+  return [...lines, `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`]
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [file = '', status = ''] = process.argv.slice(2)
+  let results
+  try {
+    results = JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    results = undefined
+  }
+  for (const line of tally(results, Number(status))) console.log(line)
+}

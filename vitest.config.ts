@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises'
+import { defineConfig } from 'vitest/config'
+import SkipReporter from './test/setup/skip-reporter.ts'
+
+// Where .ci/run reads the numbers from.
+const json = process.env.NETQ_TEST_JSON
+const shown = ['default', new SkipReporter()] as const
+
+export default defineConfig({
+  plugins: [
+    {
+      // `import source from './netq.lua'` is the file's text, as in the bundles (scripts/build.mjs).
+      name: 'lua-as-text',
+      enforce: 'pre',
+      async load(id) {
+        if (!id.endsWith('.lua')) return null
+        return `export default ${JSON.stringify(await readFile(id, 'utf8'))}`
+      },
+    },
+  ],
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/setup/leaks.ts'],
+    // Servers that elect a master need seconds; a machine with other work on it needs several times as many.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+    reporters: json ? [...shown, ['json', { outputFile: json }]] : [...shown],
+  },
+})
