@@ -25,7 +25,7 @@ export class LabCluster {
   readonly places: string
   private readonly program: string
 
-  /** @param program the bundled command line, dist/netq.js */
+  /** @param program the bundled command line, dist/netq.cjs */
   constructor(folder: string, addresses: readonly string[], program: string) {
     this.folder = folder
     this.servers = addresses.map(

@@ -12,7 +12,7 @@ const ADDRESSES = ['127.0.0.5', '127.0.0.6', '127.0.0.7']
 /** The checkout: this file is lab/demo.ts in it, or dist/demo.js once bundled. */
 const checkout = dirname(import.meta.dirname)
 const folder = join(checkout, '.demo')
-const program = join(checkout, 'dist/netq.js')
+const program = join(checkout, 'dist/netq.cjs')
 const pidFile = join(folder, 'demo.pid')
 
 const usage = `Usage: npm run demo [-- --check | --fresh]

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { AgentStatus } from '../api/types.ts'
 import { readIfThere, replaceFile } from '../platform/files.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
@@ -168,14 +169,14 @@ export class Agent {
 
   private writeStatus(status: PushStatus): void {
     const { spool } = this
-    const text = JSON.stringify({
+    const full: AgentStatus = {
       pid: process.pid,
       updated: Date.now(),
       ...status,
       spooledBatches: spool!.count,
       spooledBytes: spool!.bytes,
-    })
-    this.attempt(() => replaceFile(this.options.paths.agentStatus, `${text}\n`))
+    }
+    this.attempt(() => replaceFile(this.options.paths.agentStatus, `${JSON.stringify(full)}\n`))
   }
 
   /** A full disk must not stop the agent from pushing. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { AgentStatus } from '../api/types.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
 import { type Found, MasterFinder, NoMaster } from '../store/master-finder.ts'
 import { BatchRefused, NameTaken, Session, type Standing } from '../store/session.ts'
@@ -21,16 +22,8 @@ const NAME_TAKEN_MS = 10_000
 /** How old the status that was told may get while nothing changes, in milliseconds: the spool grows meanwhile. */
 const TELL_AGAIN_MS = 2000
 
-/** What the pusher tells of itself whenever it changes. */
-export interface PushStatus {
-  readonly state: 'connected' | 'searching' | 'refused'
-  readonly master?: string
-  /** Since when it is in this state, ms since the epoch. */
-  readonly since: number
-  readonly sentence: string
-  readonly servers: readonly string[]
-  readonly tried: Readonly<Record<string, string>>
-}
+/** What the pusher tells of itself whenever it changes; the agent adds the rest. */
+export type PushStatus = Pick<AgentStatus, 'state' | 'master' | 'since' | 'sentence' | 'servers' | 'tried'>
 
 export interface PusherParts {
   readonly host: string

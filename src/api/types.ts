@@ -29,5 +29,24 @@ export interface ShowServersRequest {
   readonly json?: boolean
 }
 
+/** What the running agent says of itself in `run/netq/netq-agent.json`. Times are milliseconds since the epoch. */
+export interface AgentStatus {
+  readonly pid: number
+  readonly updated: number
+  /** `refused`: the master answered, and did not take what it was sent. */
+  readonly state: 'connected' | 'searching' | 'refused'
+  readonly master?: string
+  /** Since when it has been in this state. */
+  readonly since: number
+  /** What it is doing, and why, for an operator. */
+  readonly sentence: string
+  /** The servers that it uses: those that the cluster named, or else those that it was started with. */
+  readonly servers: readonly string[]
+  /** Why the last attempt failed, by the address of the server. */
+  readonly tried: Readonly<Record<string, string>>
+  readonly spooledBatches: number
+  readonly spooledBytes: number
+}
+
 /** The line that ends a streamed answer; the CLI takes its exit status from it and does not show it. */
 export const EXIT_MARK = '\u0000exit '

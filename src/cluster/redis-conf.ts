@@ -60,7 +60,7 @@ export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): st
 }
 
 /** Who may do what, as arguments of ACL SETUSER. Passwords are given as digests. */
-export function redisUsers(secrets: Secrets): string[] {
+function redisUsers(secrets: Secrets): string[] {
   const data = `${secrets.prefix}d:*`
   const control = `${secrets.prefix}c:*`
   return [

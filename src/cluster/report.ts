@@ -49,7 +49,7 @@ async function answerOf<T>(
 }
 
 /** `INFO` as a map of its fields. */
-export function parseInfo(text: string): Map<string, string> {
+function parseInfo(text: string): Map<string, string> {
   return new Map(
     text
       .split('\r\n')

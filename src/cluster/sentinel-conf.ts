@@ -72,6 +72,6 @@ export function votedEpochIn(config: string | undefined): number {
 }
 
 /** A Sentinel's identity, the same on every start and known to the others without asking. 40 hex digits. */
-export function sentinelId(clusterId: string, address: string): string {
+function sentinelId(clusterId: string, address: string): string {
   return createHash('sha1').update(`${clusterId} ${address}`).digest('hex')
 }

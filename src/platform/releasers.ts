@@ -26,7 +26,7 @@ export class Releasers {
 }
 
 /** The promise's result, or a rejection after `ms` milliseconds. The timer does not keep the process alive. */
-export function within<T>(ms: number, promise: Promise<T>, what = 'no answer'): Promise<T> {
+function within<T>(ms: number, promise: Promise<T>, what = 'no answer'): Promise<T> {
   let timer: NodeJS.Timeout
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), ms)

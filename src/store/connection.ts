@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 
-export interface Login {
+interface Login {
   readonly username: string
   readonly password: string
 }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import source from './netq.lua'
 
 /** The library's text for this cluster. */
-export function librarySource(prefix: string): string {
+function librarySource(prefix: string): string {
   return source.replaceAll('@PREFIX@', prefix)
 }
 

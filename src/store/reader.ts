@@ -64,7 +64,7 @@ export class LocalReader implements StoreReader {
 }
 
 /** "<server time> <agent time> <row as JSON>", as netq.lua writes it. */
-export function storedRow(hostname: string, text: string): StoredRow {
+function storedRow(hostname: string, text: string): StoredRow {
   const first = text.indexOf(' ')
   const second = text.indexOf(' ', first + 1)
   return {
