@@ -176,10 +176,11 @@ export class Pusher {
         continue
       }
       const last = batches.at(-1)!.seq
-      if (sent < this.everSent) this.replayed += batches.filter((batch) => batch.seq <= this.everSent).length
+      const resentUpTo = this.everSent
+      this.replayed += batches.filter((batch) => batch.seq <= resentUpTo).length
       this.everSent = Math.max(this.everSent, last)
       try {
-        const standing = await session.push(batches)
+        const standing = await session.push(batches, resentUpTo)
         sent = last
         this.acknowledge(standing.mark)
         this.learnServers(standing)

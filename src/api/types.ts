@@ -21,6 +21,8 @@ export interface ShowRequest {
 export interface AddServersRequest {
   /** As typed; cts-auth validates. */
   readonly addresses: readonly string[]
+  /** Only say what would be done. */
+  readonly dryRun?: boolean
 }
 
 /** POST /v1/servers/show on cts-auth: `netq config ts show server [<ip>] [json]`. */

@@ -1,22 +1,28 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
-import { type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
+import { ensureSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
 import { readIfThere, replaceFile } from '../platform/files.ts'
 import type { Log } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
 import type { Services } from '../platform/services.ts'
+import { connect } from '../store/connection.ts'
 import { loadLibrary } from '../store/library.ts'
-import { MASTER_NAME, REDIS_PORT } from '../store/names.ts'
+import { ADMIN, MASTER_NAME, REDIS_PORT } from '../store/names.ts'
+import { handOver } from './hand-over.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
 import { type RedisRole, redisConfig } from './redis-conf.ts'
 import { sentinelConfig, votedEpochIn } from './sentinel-conf.ts'
 import type { ClusterState } from './state.ts'
-import type { Action, View } from './types.ts'
+import type { Action, Refusal, View } from './types.ts'
 
 /** The log of changes is kept this long, in milliseconds, while memory allows. */
 const KEEP_LOG_MS = 24 * 3600 * 1000
+/** Why a server is the master, where nothing else is known: the Sentinels promoted it. */
+export const FAILOVER = 'failover: the master was lost'
+/** How often a Sentinel asks its Redis servers for their state, in milliseconds. */
+const INFO_PERIOD_MS = 500
 /** Past this share of maxmemory the log is shortened, so that the state of now always has room. */
 const LOG_MEMORY_SHARE = 0.75
 
@@ -31,6 +37,10 @@ export class Actor {
   private readonly log: Log
   private keepLogMs = KEEP_LOG_MS
   secrets: Secrets
+  /** The last change that this server refused, as the master. */
+  refusal: Refusal | undefined
+  /** Why this server is the master, for the history; said once, with the next mark. */
+  becameMasterBy = FAILOVER
 
   constructor(parts: {
     paths: Paths
@@ -75,6 +85,25 @@ export class Actor {
         return this.services.stop('sentinel')
       case 'ask-failover':
         return this.required(this.peers).failover(action.of)
+      case 'prioritize':
+        await (await this.local.redis()).config('SET', 'replica-priority', action.priority)
+        return
+      case 'switch-over':
+        return this.switchOver(action.to)
+      case 'finish-switchover':
+        await (await this.local.sentinel()).call('SENTINEL', 'FAILOVER', MASTER_NAME)
+        this.becameMasterBy = 'switchover'
+        return
+      case 'commit':
+        return this.commit(action.order, action.generation)
+      case 'adopt':
+        this.state.setDesired({ ...this.state.desired!, order: action.order, generation: action.generation })
+        return
+      case 'retire':
+        return this.retire()
+      case 'refuse':
+        this.refusal = { id: action.id, sentence: action.sentence }
+        return
       case 'mark':
         return this.mark(action.roles, view)
     }
@@ -106,7 +135,8 @@ export class Actor {
   private async form(): Promise<void> {
     const { order } = this.state.desired!
     const clusterId = this.secrets.prefix.split(':')[1]!.slice(0, 12)
-    this.state.setDesired({ order, clusterId, formed: true })
+    this.state.setDesired({ order, clusterId, generation: 1, formed: true })
+    this.becameMasterBy = 'formation'
   }
 
   /** Becomes a member: what this server held alone is put aside, never thrown away; its Redis starts empty after this. */
@@ -122,7 +152,7 @@ export class Actor {
     writeSecrets(this.paths, key)
     this.secrets = secretsFrom(key)
     this.local.use(this.secrets)
-    this.state.setDesired({ order: theirs.order, clusterId: theirs.clusterId, formed: true })
+    this.state.setDesired({ ...theirs, formed: true })
   }
 
   /** @returns where the data went */
@@ -142,6 +172,7 @@ export class Actor {
     const needed = Math.floor((peers.length + 1) / 2) + 1
     if (votes < needed) throw new Error(`${votes} of ${needed} votes for epoch ${epoch}`)
     await (await this.local.redis()).call('REPLICAOF', 'NO', 'ONE')
+    this.becameMasterBy = 'election after a full stop'
   }
 
   private async settle(minReplicas: 0 | 1): Promise<void> {
@@ -150,7 +181,40 @@ export class Actor {
     await redis.config('SET', 'min-replicas-to-write', minReplicas)
     const { desired } = this.state
     const servers = minReplicas === 1 && desired ? desired.order.join(' ') : ''
-    await call(redis, 'netq_cluster', desired?.formed ? desired.clusterId : '', servers)
+    const { clusterId, generation } = desired?.formed ? desired : { clusterId: '', generation: 0 }
+    await call(redis, 'netq_cluster', clusterId, String(generation), servers)
+  }
+
+  private async switchOver(to: string): Promise<void> {
+    const login = { username: ADMIN, password: this.secrets.admin }
+    const localAddress = this.required(this.address)
+    const successor = await connect({ host: to, port: REDIS_PORT, login, localAddress })
+    try {
+      await handOver(await this.local.redis(), successor, to)
+    } finally {
+      successor.disconnect()
+    }
+    await this.required(this.peers).hurry(to)
+  }
+
+  /** Writes the new list to the store; it counts once a replica has it, and every server takes it from there. */
+  private async commit(order: readonly string[], generation: number): Promise<void> {
+    const redis = await this.local.redis()
+    await call(redis, 'netq_cluster', this.state.desired!.clusterId, String(generation), order.join(' '))
+    if (Number(await redis.call('WAIT', 1, 1000)) < 1)
+      throw new Error('no replica confirmed the new list yet')
+    this.state.setDesired({ ...this.state.desired!, order, generation })
+  }
+
+  /** Leaves the cluster: what it held is put aside, its secrets are given up, and it is a single server again. */
+  private async retire(): Promise<void> {
+    await this.services.stop('sentinel')
+    await this.services.stop('redis')
+    this.log.warning(`this server was replaced; what it held is kept in ${this.archive()}`)
+    rmSync(this.paths.secrets, { force: true })
+    this.secrets = ensureSecrets(this.paths)
+    this.local.use(this.secrets)
+    this.state.leave()
   }
 
   private async startSentinel(master: string, epoch: number): Promise<void> {
@@ -159,6 +223,17 @@ export class Actor {
     const watch = { address: this.address!, order, clusterId, master, epoch, votedEpoch }
     replaceFile(this.paths.sentinelConfig, sentinelConfig(this.paths, this.secrets, watch), 0o600)
     await this.services.start('sentinel')
+    const end = Date.now() + 2000
+    for (;;) {
+      try {
+        // It reads its Redis' roles and priorities every 10 s by default: a switchover would wait for that.
+        await (await this.local.sentinel()).call('SENTINEL', 'DEBUG', 'INFO-PERIOD', INFO_PERIOD_MS)
+        return
+      } catch (error) {
+        if (Date.now() > end) throw error
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
   }
 
   private async mark(roles: Readonly<Record<string, string>>, view: View): Promise<void> {
@@ -169,7 +244,8 @@ export class Actor {
     const full = field('used_memory') > LOG_MEMORY_SHARE * field('maxmemory')
     this.keepLogMs = full ? this.keepLogMs * 0.9 : Math.min(KEEP_LOG_MS, this.keepLogMs * 1.1)
     const keepFrom = String(Math.floor(Date.now() - this.keepLogMs))
-    await call(redis, 'netq_marker', String(epoch), keepFrom, ...Object.entries(roles).flat())
+    const why = this.becameMasterBy
+    await call(redis, 'netq_marker', String(epoch), keepFrom, why, ...Object.entries(roles).flat())
   }
 
   private required<T>(part: T | undefined): T {

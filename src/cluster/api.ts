@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { PassThrough } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
@@ -6,12 +7,11 @@ import { validateServers } from '../config/servers.ts'
 import { sentenceOf } from '../platform/log.ts'
 import { keysUnder } from '../store/keys.ts'
 import type { Controller } from './controller.ts'
+import { follow, type Taken } from './follow.ts'
 import type { LocalConnections } from './local.ts'
 import { serverDetail, serverLines, serversJson, serversText } from './servers-view.ts'
 import type { ClusterState } from './state.ts'
-
-/** How long `add server` on the last of the three waits for the cluster to be formed, in milliseconds. */
-const FORM_MS = 60_000
+import type { Proposal } from './types.ts'
 
 export interface ApiParts {
   readonly self: string
@@ -32,10 +32,13 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
       .send(`${sentenceOf(error)}\n`),
   )
   server.post<{ Body: AddServersRequest }>('/v1/servers', async (call, reply) => {
-    const problem = configure(parts, call.body?.addresses)
-    if (problem) return reply.code(400).type('text/plain').send(`${problem}\n`)
+    const taken = configure(parts, call.body)
+    if ('problem' in taken) return reply.code(400).type('text/plain').send(`${taken.problem}\n`)
     const stream = new PassThrough()
-    void followFormation(parts, (text) => stream.writable && stream.write(text)).finally(() => stream.end())
+    const end = follow(parts, taken, (text) => stream.writable && stream.write(text))
+    void end
+      .catch((error: unknown) => stream.write(`${sentenceOf(error)}\n${EXIT_MARK}1\n`))
+      .finally(() => stream.end())
     return reply.type('text/plain').send(stream)
   })
   server.post<{ Body: ShowServersRequest }>('/v1/servers/show', async (call, reply) => {
@@ -47,97 +50,51 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
 }
 
 /** Takes the operator's list, or says in one text why not; then nothing has changed. */
-function configure({ address, state, controller }: ApiParts, words: unknown): string | undefined {
+function configure(
+  { address, self, state, controller }: ApiParts,
+  request: AddServersRequest,
+): Taken | { problem: string } {
+  const words: unknown = request?.addresses
   if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) {
-    return 'The addresses are missing. Nothing was changed.'
+    return { problem: 'The addresses are missing. Nothing was changed.' }
   }
   const valid = validateServers(words)
-  if ('problem' in valid) return valid.problem
+  if ('problem' in valid) return valid
   const order = valid.addresses
   const own = address === undefined ? localAddresses() : [address]
   if (!order.some((ip) => own.includes(ip))) {
-    return `None of ${order.join(', ')} is an address of this server (${own.join(', ')}). Nothing was changed. Run the command on one of the three servers, with its own address among them`
+    return {
+      problem: `None of ${order.join(', ')} is an address of this server (${own.join(', ')}). Nothing was changed. Run the command on one of the three servers, with its own address among them`,
+    }
   }
   const known = state.desired
-  if (known?.formed && known.order.join(' ') !== order.join(' ')) {
-    return `This server is in a cluster of ${known.order.join(' ')} already. Nothing was changed`
+  if (!known?.formed) {
+    if (request.dryRun) return { kind: 'plan', order }
+    state.believe(order)
+    state.setDesired({ order, clusterId: '', generation: 0, formed: false })
+    controller.hurry()
+    return { kind: 'formation', order }
   }
-  if (!known?.formed) state.setDesired({ order, clusterId: '', formed: false })
+  if (known.order.join(' ') === order.join(' ')) {
+    const believed = request.dryRun ? [] : state.believe(order)
+    return { kind: 'same', order, believed }
+  }
+  const added = order.filter((ip) => !known.order.includes(ip))
+  if (added.length > 1) {
+    return {
+      problem: `${added.join(' and ')} are new, and only one server can be replaced at a time: the servers are ${known.order.join(' ')}. Nothing was changed`,
+    }
+  }
+  if (added.length === 1 && order[0] === added[0]) {
+    return {
+      problem: `${added[0]} is new and cannot be the first. Nothing was changed. Put it second or third, and change the order after`,
+    }
+  }
+  if (request.dryRun) return { kind: 'plan', order }
+  const proposal: Proposal = { id: `${self}-${randomUUID()}`, order, base: known.generation, at: Date.now() }
+  state.propose(proposal)
   controller.hurry()
-  return undefined
-}
-
-/** Tells the operator how the formation goes on, and ends when there is nothing more to do on this server. */
-async function followFormation(
-  { self, controller, state }: ApiParts,
-  write: (text: string) => void,
-): Promise<void> {
-  const order = state.desired!.order
-  const end = Date.now() + FORM_MS
-  const say = tellOnce(write)
-  let exit = 1
-  while (Date.now() < end) {
-    const peers = await controller.askPeers()
-    const listed = [...peers.values()].filter(
-      (seen) => 'report' in seen && seen.report.desired?.order.join() === order.join(),
-    )
-    const missing = order.filter(
-      (ip) => ip !== self && !listed.some((seen) => 'report' in seen && seen.report.ip === ip),
-    )
-    if (missing.length > 0 && !state.desired!.formed) {
-      const conflict = [...peers.values()].find(
-        (seen) =>
-          'report' in seen && seen.report.desired && seen.report.desired.order.join() !== order.join(),
-      )
-      say(`${3 - missing.length} of 3 servers are configured.`)
-      if (conflict && 'report' in conflict) {
-        const { ip, desired } = conflict.report
-        say(
-          `${ip} was given another list: ${desired!.order.join(' ')}. The cluster is formed once all three have the same.`,
-        )
-        exit = 1
-      } else {
-        say(
-          `Now run the same command on ${missing.join(' and ')}, in any order; nothing has to be waited for.`,
-        )
-        exit = 0
-      }
-      break
-    }
-    const mine = await controller.report()
-    const reports = [mine, ...[...peers.values()].flatMap((seen) => ('report' in seen ? [seen.report] : []))]
-    const ready = reports.filter(
-      (r) => r.desired?.formed && r.sentinel?.quorum && r.sentinel.others === 2 && r.sentinel.replicas === 2,
-    )
-    const master = reports.find((r) => r.redis?.role === 'master' && r.desired?.formed)
-    if (ready.length === 3 && master?.redis?.minReplicas === 1) {
-      say(
-        `HA mode is on: ${master.ip} is the master, ${order.filter((ip) => ip !== master.ip).join(' and ')} are its replicas.`,
-      )
-      exit = 0
-      break
-    }
-    say('3 of 3 servers are configured; forming the cluster.')
-    for (const report of reports) {
-      if (report.desired?.formed && report.redis?.role === 'replica' && report.redis.linkUp)
-        say(`${report.ip} follows ${report.redis.follows}.`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, 150))
-  }
-  if (Date.now() >= end)
-    say(
-      `The cluster is not complete yet: ${controller.problem ?? controller.decision.why}. It goes on by itself; look with: netq config ts show server`,
-    )
-  write(`${EXIT_MARK}${exit}\n`)
-}
-
-function tellOnce(write: (text: string) => void): (sentence: string) => void {
-  const told = new Set<string>()
-  return (sentence) => {
-    if (told.has(sentence)) return
-    told.add(sentence)
-    write(`${sentence}\n`)
-  }
+  return { kind: 'change', proposal, from: known.order }
 }
 
 async function showServers(

@@ -1,10 +1,11 @@
 import type { Secrets } from '../config/secrets.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Services } from '../platform/services.ts'
-import type { Actor } from './act.ts'
-import { decide, namedBySentinels } from './decide.ts'
+import { type Actor, FAILOVER } from './act.ts'
+import { decide } from './decide.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
+import { namedBySentinels } from './picture.ts'
 import { observe } from './report.ts'
 import type { ClusterState } from './state.ts'
 import type { Decision, Seen, ServerReport, View } from './types.ts'
@@ -12,6 +13,8 @@ import type { Decision, Seen, ServerReport, View } from './types.ts'
 /** How soon the loop looks again: after an action, and when all is in order; milliseconds. */
 const AFTER_ACTION_MS = 50
 const AT_REST_MS = 500
+/** How long a change may wait, e.g. for a new server's own operator, in milliseconds. */
+const PROPOSAL_MS = 3600 * 1000
 /** The master marks its copy this often, in milliseconds; netq.lua reckons with it. */
 const MARK_MS = 1000
 
@@ -31,12 +34,17 @@ export class Controller {
   private readonly log: Log
   private timer: NodeJS.Timeout | undefined
   private stopped = false
+  private hurried = false
   private round: Promise<void> = Promise.resolve()
   private leaderSeen = Date.now()
   private ownMasterSeen: number | undefined
   private straySince: number | undefined
+  private rivalSince: number | undefined
   private settledAs = ''
   private marked = 0
+  private sentinelRestarted = 0
+  private candidatesSeen: readonly string[] = []
+  private readonly outcomes = new Map<string, string>()
   private lastWhy = ''
   /** The last decision, for operators. */
   decision: Decision = { action: { do: 'nothing' }, why: 'starting' }
@@ -77,6 +85,7 @@ export class Controller {
 
   /** Looks again at once, e.g. because the operator has just configured something. */
   hurry(): void {
+    this.hurried = true
     if (this.timer) this.schedule(0)
   }
 
@@ -92,16 +101,30 @@ export class Controller {
       version: this.version,
       fingerprint: this.fingerprint,
       ...(this.state.desired ? { desired: this.state.desired } : {}),
+      ...(this.state.proposal ? { proposal: this.state.proposal } : {}),
+      ...(this.actor.refusal ? { refusal: this.actor.refusal } : {}),
       voted: this.state.vote.epoch,
+      doing: this.problem ?? this.decision.why,
       ...observed,
     }
   }
 
   /** What the other servers of the list say now; all are asked at once. */
   async askPeers(): Promise<Map<string, Seen>> {
-    const others = this.state.desired?.order.filter((ip) => ip !== this.self) ?? []
+    const all = new Set([...(this.state.desired?.order ?? []), ...this.candidates()])
+    const others = [...all].filter((ip) => ip !== this.self)
     const seen = await Promise.all(others.map((ip) => this.peers!.report(ip)))
     return new Map(others.map((ip, i) => [ip, seen[i]!]))
+  }
+
+  /** The servers of changes that this server or a member was asked for: they are spoken with before they belong. */
+  candidates(): readonly string[] {
+    return [...(this.state.proposal?.order ?? []), ...this.candidatesSeen]
+  }
+
+  /** Why the change of this id ended without coming true; '' if it came true; undefined while it is under way. */
+  outcome(id: string): string | undefined {
+    return this.outcomes.get(id)
   }
 
   private schedule(ms: number): void {
@@ -109,7 +132,8 @@ export class Controller {
     clearTimeout(this.timer)
     this.timer = setTimeout(() => {
       this.timer = undefined
-      this.round = this.runRound().then((next) => this.schedule(next))
+      this.hurried = false
+      this.round = this.runRound().then((next) => this.schedule(this.hurried ? 0 : next))
     }, ms)
   }
 
@@ -118,6 +142,7 @@ export class Controller {
     let acted = false
     try {
       const [mine, peers] = await Promise.all([this.report(), this.askPeers()])
+      this.settleProposal(mine, peers)
       const view = this.view(mine, peers)
       this.decision = decide(view)
       const { action, why } = this.decision
@@ -131,6 +156,7 @@ export class Controller {
         await this.actor.act(action, view)
         acted = action.do !== 'nothing'
         if (action.do === 'settle') this.settledAs = settlement(mine)
+        if (action.do === 'stop-sentinel') this.sentinelRestarted = Date.now()
       }
       if (this.problem) this.log.info('that works again')
       this.problem = undefined
@@ -142,6 +168,29 @@ export class Controller {
     return acted ? AFTER_ACTION_MS : AT_REST_MS
   }
 
+  /** A proposal of this server ends here: carried out, refused by the master, or overtaken by another change. */
+  private settleProposal(mine: ServerReport, peers: Map<string, Seen>): void {
+    const reports = [mine, ...[...peers.values()].flatMap((seen) => ('report' in seen ? [seen.report] : []))]
+    this.candidatesSeen = reports.flatMap((r) => (r.desired?.formed ? (r.proposal?.order ?? []) : []))
+    const { proposal, desired } = this.state
+    if (!proposal) return
+    const done = desired?.order.join() === proposal.order.join()
+    const refusal = reports.find((r) => r.refusal?.id === proposal.id)?.refusal?.sentence
+    const overtaken =
+      desired?.generation !== proposal.base
+        ? `The servers are ${desired?.order.join(' ')} now: they were changed meanwhile`
+        : undefined
+    const late =
+      Date.now() - proposal.at > PROPOSAL_MS
+        ? 'The change was not possible within an hour and is given up'
+        : undefined
+    const outcome = done ? '' : (refusal ?? overtaken ?? late)
+    if (outcome === undefined) return
+    this.outcomes.set(proposal.id, outcome)
+    this.log.info(outcome || `the servers are ${proposal.order.join(' ')} now`)
+    this.state.dropProposal()
+  }
+
   private view(mine: ServerReport, peers: Map<string, Seen>): View {
     const now = Date.now()
     const reports = new Map(
@@ -150,7 +199,14 @@ export class Controller {
     reports.set(this.self, mine)
     if ([...reports.values()].some((r) => r.redis?.role === 'master' && r.desired?.formed))
       this.leaderSeen = now
-    if (mine.redis?.role !== 'master') this.settledAs = ''
+    const masters = [...reports.values()].filter(
+      (r) => r.redis?.role === 'master' && r.desired?.formed,
+    ).length
+    this.rivalSince = masters > 1 && mine.redis?.role === 'master' ? (this.rivalSince ?? now) : undefined
+    if (mine.redis?.role !== 'master') {
+      this.settledAs = ''
+      if (mine.redis) this.actor.becameMasterBy = FAILOVER
+    }
     if (mine.redis) this.ownMasterSeen = mine.redis.role === 'master' ? now : undefined
     const named = namedBySentinels(reports)?.ip
     const stray = named !== undefined && mine.redis?.follows !== undefined && mine.redis.follows !== named
@@ -161,6 +217,9 @@ export class Controller {
       peers,
       leaderlessMs: now - this.leaderSeen,
       ...(this.ownMasterSeen === undefined ? {} : { sinceOwnMasterDiedMs: now - this.ownMasterSeen }),
+      removed: [...peers.values()].filter((seen) => 'removed' in seen).length,
+      sinceSentinelRestartMs: now - this.sentinelRestarted,
+      rivalMs: this.rivalSince === undefined ? 0 : now - this.rivalSince,
       strayMs: this.straySince === undefined ? 0 : now - this.straySince,
       settled: this.settledAs === settlement(mine),
     }
@@ -169,5 +228,5 @@ export class Controller {
 
 /** What settings depend on: when any of it changes they are applied again. */
 function settlement({ redis, desired }: ServerReport): string {
-  return `${redis?.role} ${redis?.clusterId} ${desired?.formed} ${desired?.order.join(' ')} ${redis?.minReplicas}`
+  return `${redis?.role} ${redis?.clusterId} ${desired?.formed} ${desired?.generation} ${redis?.minReplicas}`
 }

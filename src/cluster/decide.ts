@@ -1,4 +1,16 @@
-import type { Decision, Seen, SentinelReport, ServerReport, View } from './types.ts'
+import { decideChange, wantedMaster } from './change.ts'
+import { askFailover, leaderless } from './elect.ts'
+import {
+  currentMaster,
+  highestEpoch,
+  mastersAmong,
+  membersOf,
+  namedBySentinels,
+  nothing,
+  type Reports,
+  reportsOf,
+} from './picture.ts'
+import type { Decision, View } from './types.ts'
 
 /**
  * What this server does next: a pure function of what is seen, so that it can be tested from any state. It acts on its
@@ -21,14 +33,14 @@ export function decide(view: View): Decision {
   return member(view, desired.order)
 }
 
-/** How long an election waits for the third server when only two are there, in milliseconds. */
-const WAIT_FOR_THIRD_MS = 8000
 /** How long a dead master's own server leaves it to the Sentinels to replace it before it starts it again, fenced. */
 const LEAVE_TO_SENTINELS_MS = 5000
+/** How long two may say that they are the master before the older one gives way, in milliseconds. */
+const RIVAL_MS = 1500
+/** A Sentinel is started anew at most this often, in milliseconds: a lost server that is alive may name itself again. */
+const SENTINEL_RESTART_MS = 30_000
 /** How long a replica may follow another than the named master: in a failover the Sentinels move it before they say so. */
 const STRAY_MS = 5000
-/** How long nobody must have been the master before Sentinels are set aside for an election. */
-const LEADERLESS_MS = 4000
 
 function alone({ mine, settled }: View): Decision {
   const { redis, sentinel } = mine
@@ -82,16 +94,14 @@ function waiting(view: View, order: readonly string[]): Decision {
 
 function member(view: View, order: readonly string[]): Decision {
   const { mine, self } = view
-  const reachable = reportsOf(view)
-  const clusterId = mine.desired!.clusterId
-  const members = new Map(
-    [...reachable].filter(([, r]) => r.desired?.formed && r.desired.clusterId === clusterId),
-  )
+  const members = membersOf(view)
   const named = namedBySentinels(members)?.ip
-  const masters = [...members.values()].filter((r) => r.redis?.role === 'master').map((r) => r.ip)
+  const masters = mastersAmong(members)
   const master = currentMaster(members, named, masters)
   const redis = mine.redis
 
+  const newer = newerConfiguration(view, members)
+  if (newer) return newer
   if (!redis) {
     if (mine.redisProblem) return nothing(mine.redisProblem)
     return startMember(view, members, named, master)
@@ -99,15 +109,33 @@ function member(view: View, order: readonly string[]): Decision {
   if (redis.loading) return nothing('Redis is loading its data')
 
   const startsSentinel = master !== undefined && !mine.sentinel && !mine.sentinelProblem
-  const sentinelDue = startsSentinel && readyForSentinel(view, members, reachable.size, master)
+  const sentinelDue = startsSentinel && readyForSentinel(view, members, reportsOf(view).size, master)
+  const staleSentinel = staleMembers(view, members, order, master)
+  if (staleSentinel) return staleSentinel
+  const priority = wantedMaster(view, members) === self && redis.role === 'replica' ? 1 : 100
+  if (redis.priority !== priority && !(named !== self && redis.role === 'master')) {
+    const why =
+      priority === 1 ? 'this server is to be the next master' : 'all servers have equal priority again'
+    return { action: { do: 'prioritize', priority }, why }
+  }
 
   if (redis.role === 'master') {
     // Only a master that is seen at work takes this one's place: in the middle of a failover the Sentinels still
     // name the dead one, and the replica that they have just promoted must not go back to it.
+    // And not at once: in a switchover two are masters for a few milliseconds, and only the first is seen as one.
     if (master !== undefined && master !== self && masters.includes(master)) {
+      if (view.rivalMs < RIVAL_MS) return nothing(`${master} says that it is the master too; looking again`)
       return {
         action: { do: 'follow', master },
         why: `${master} is the master by a newer decision than this server's`,
+      }
+    }
+    if (named !== undefined && named !== self && members.get(named)?.redis?.follows === self) {
+      if ([...members.values()].some((r) => r.sentinel?.failover))
+        return nothing('the Sentinels are told of the switchover')
+      return {
+        action: { do: 'finish-switchover' },
+        why: `${named} has handed over to this server; the Sentinels are told`,
       }
     }
     if (sentinelDue) return startSentinel(members, self, 'the master has its replicas')
@@ -115,8 +143,10 @@ function member(view: View, order: readonly string[]): Decision {
     if (!view.settled || redis.minReplicas !== minReplicas) {
       return { action: { do: 'settle', minReplicas }, why: 'the settings are not those of the master' }
     }
+    const change = decideChange(view, members, order)
+    if (change && 'action' in change) return change
     const roles = Object.fromEntries(order.map((ip) => [ip, ip === self ? 'master' : 'replica']))
-    return { action: { do: 'mark', roles }, why: 'this server is the master' }
+    return { action: { do: 'mark', roles }, why: change?.wait ?? 'this server is the master' }
   }
 
   if (master === undefined) return leaderless(view, members, order, named)
@@ -127,10 +157,50 @@ function member(view: View, order: readonly string[]): Decision {
   return nothing(redis.linkUp ? `a replica of ${redis.follows}` : `waiting for the link to ${redis.follows}`)
 }
 
+/** The store and the other members say which configuration is the newest; a server that is not in it any more leaves. */
+function newerConfiguration(view: View, members: Reports): Decision | undefined {
+  const { redis, desired } = view.mine
+  const current = redis && (redis.role === 'master' || redis.linkUp) && redis.clusterId === desired!.clusterId
+  const known = [...members.values()].map((r) => ({
+    order: r.desired!.order,
+    generation: r.desired!.generation,
+  }))
+  if (current && redis.servers.length > 0) known.push({ order: redis.servers, generation: redis.generation })
+  const newest = known.reduce((best, one) => (one.generation > best.generation ? one : best))
+  if (view.removed > 0 || (newest.generation > desired!.generation && !newest.order.includes(view.self))) {
+    return { action: { do: 'retire' }, why: 'this server was replaced: it is in the cluster no more' }
+  }
+  if (newest.generation <= desired!.generation) return undefined
+  return { action: { do: 'adopt', ...newest }, why: `the servers are ${newest.order.join(' ')} now` }
+}
+
+/**
+ * A Sentinel that knows servers of a former list would count them for its majority. It is started anew with the list of
+ * now; one server after the other, and only while the master is up and no failover is going on.
+ */
+function staleMembers(
+  view: View,
+  members: Reports,
+  order: readonly string[],
+  master: string | undefined,
+): Decision | undefined {
+  const stale = (ip: string) => members.get(ip)?.sentinel?.knows.find((known) => !order.includes(known))
+  const known = stale(view.self)
+  if (known === undefined || master === undefined || members.get(master)?.redis?.role !== 'master')
+    return undefined
+  if ([...members.values()].some((r) => r.sentinel?.failover || r.sentinel?.masterDown)) return undefined
+  if (view.sinceSentinelRestartMs < SENTINEL_RESTART_MS) return undefined
+  if (order.slice(0, order.indexOf(view.self)).some((ip) => stale(ip) !== undefined)) return undefined
+  return {
+    action: { do: 'stop-sentinel' },
+    why: `the Sentinel here still knows ${known}, which is no member: it starts anew`,
+  }
+}
+
 /** The Redis of a member is not running: as what is it started? */
 function startMember(
   view: View,
-  reports: ReadonlyMap<string, ServerReport>,
+  reports: Reports,
   named: string | undefined,
   master: string | undefined,
 ): Decision {
@@ -153,79 +223,11 @@ function startMember(
   }
 }
 
-/** This server is up as a replica, and nobody that it sees is the master. */
-function leaderless(
-  view: View,
-  reports: ReadonlyMap<string, ServerReport>,
-  order: readonly string[],
-  named: string | undefined,
-): Decision {
-  const { mine, self } = view
-  const present = [...reports.values()].filter((r) => r.redis && !r.redis.loading)
-  const majority = Math.floor(order.length / 2) + 1
-  // Replicas that lost their master a moment ago are the Sentinels' business: they promote the best of them.
-  const sentinels = [...reports.values()].filter((r) => r.sentinel)
-  const sentinelsCan =
-    sentinels.length >= majority && present.some((r) => r.redis!.everLinked && r.ip !== named)
-  if (sentinelsCan) {
-    // A master that comes back faster than its loss is noticed answers their pings, and would not be replaced for 20 s.
-    const asked = named === self && mine.redis!.follows === undefined ? askFailover(self, reports) : undefined
-    return asked ?? nothing('no master; the Sentinels are choosing one')
-  }
-  if (view.leaderlessMs < LEADERLESS_MS) return nothing('no master is seen; looking again')
-  if (present.length < majority) {
-    return nothing(
-      `no master, and ${present.length} of ${order.length} servers are here: waiting for one more`,
-    )
-  }
-  if (mine.sentinel) {
-    return {
-      action: { do: 'stop-sentinel' },
-      why: 'no master, and no replica that the Sentinels could promote: the servers choose the newest copy',
-    }
-  }
-  if (present.some((r) => r.sentinel)) return nothing('waiting until the other Sentinels are set aside')
-  if (present.length < order.length && view.leaderlessMs < WAIT_FOR_THIRD_MS) {
-    return nothing('no master; waiting a moment for the third server, which may have the newest copy')
-  }
-  const newest = present.reduce((best, r) => (newer(r, best, order) ? r : best))
-  if (newest.ip !== self) return nothing(`${newest.ip} has the newest copy and is to be the master`)
-  return {
-    action: { do: 'promote', epoch: highestEpoch(reports) + 1 },
-    why: 'this server has the newest copy of those present',
-  }
-}
-
-/** Whether a's copy is newer than b's; equal copies are ordered by the operator's list. */
-function newer(a: ServerReport, b: ServerReport, order: readonly string[]): boolean {
-  const by = (r: ServerReport) => [r.redis!.epoch, r.redis!.marker, r.redis!.applied, -order.indexOf(r.ip)]
-  const [x, y] = [by(a), by(b)]
-  const i = x.findIndex((value, at) => value !== y[at])
-  return i >= 0 && x[i]! > y[i]!
-}
-
-/** The master of this server is certainly gone: the first other server's Sentinel is asked to promote without waiting. */
-function askFailover(self: string, members: ReadonlyMap<string, ServerReport>): Decision | undefined {
-  const others = [...members.values()].filter((r) => r.ip !== self)
-  if (others.some((r) => r.sentinel?.failover)) return undefined
-  const helper = others.find((r) => r.sentinel && r.redis?.role === 'replica' && r.redis.everLinked)
-  if (!helper) return undefined
-  return {
-    action: { do: 'ask-failover', of: helper.ip },
-    why: 'the master here has died; a replica takes over',
-  }
-}
-
 /**
  * Sentinels start last, on a server that is the master or linked to it: the first of them when every reachable server
  * is online as a replica, so that none begins with an incomplete picture.
  */
-function readyForSentinel(
-  view: View,
-  members: ReadonlyMap<string, ServerReport>,
-  reachable: number,
-  master: string,
-): boolean {
+function readyForSentinel(view: View, members: Reports, reachable: number, master: string): boolean {
   const first = ![...members.values()].some((r) => r.sentinel)
   const online = members.get(master)?.redis?.replicas.length ?? 0
   return (
@@ -233,56 +235,6 @@ function readyForSentinel(
   )
 }
 
-function startSentinel(reports: ReadonlyMap<string, ServerReport>, master: string, why: string): Decision {
+function startSentinel(reports: Reports, master: string, why: string): Decision {
   return { action: { do: 'start-sentinel', master, epoch: highestEpoch(reports) }, why }
-}
-
-function highestEpoch(reports: ReadonlyMap<string, ServerReport>): number {
-  return Math.max(
-    0,
-    ...[...reports.values()].flatMap((r) => [r.voted, r.redis?.epoch ?? 0, r.sentinel?.epoch ?? 0]),
-  )
-}
-
-/** The master that a majority of the cluster's Sentinels names, with the epoch they name it in. */
-export function namedBySentinels(
-  reports: ReadonlyMap<string, ServerReport>,
-): { ip: string; epoch: number } | undefined {
-  const votes = new Map<string, SentinelReport[]>()
-  for (const { sentinel } of reports.values()) {
-    if (sentinel) votes.set(sentinel.master, [...(votes.get(sentinel.master) ?? []), sentinel])
-  }
-  for (const [ip, sentinels] of votes) {
-    if (sentinels.length >= 2) return { ip, epoch: Math.max(...sentinels.map((s) => s.epoch)) }
-  }
-  return undefined
-}
-
-/**
- * Who is the master now. A majority of Sentinels decides, if what it names is a master, or cannot be asked; without a
- * majority, the only master that is seen, or of several the one with the newest epoch.
- */
-function currentMaster(
-  reports: ReadonlyMap<string, ServerReport>,
-  named: string | undefined,
-  masters: readonly string[],
-): string | undefined {
-  if (named !== undefined) {
-    if (masters.includes(named)) return named
-    const report = reports.get(named)
-    if (!report) return named
-  }
-  const epochOf = (ip: string) => reports.get(ip)!.redis!.epoch
-  return [...masters].sort((a, b) => epochOf(b) - epochOf(a))[0]
-}
-
-function reportsOf(view: View): Map<string, ServerReport> {
-  const all = new Map<string, ServerReport>([[view.self, view.mine]])
-  for (const [ip, seen] of view.peers as ReadonlyMap<string, Seen>)
-    if ('report' in seen) all.set(ip, seen.report)
-  return all
-}
-
-function nothing(why: string): Decision {
-  return { action: { do: 'nothing' }, why }
 }

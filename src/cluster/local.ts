@@ -5,13 +5,13 @@ import { ADMIN, REDIS_PORT, SENTINEL_PORT } from '../store/names.ts'
 
 /** cts-auth's connections to the Redis and the Sentinel of its own server, as their administrator. */
 export class LocalConnections {
-  private readonly host: string
+  readonly address: string
   private readonly localAddress: string | undefined
   private secrets: Secrets
   private readonly open = new Map<number, Redis>()
 
   constructor(address: string | undefined, secrets: Secrets) {
-    this.host = address ?? '127.0.0.1'
+    this.address = address ?? '127.0.0.1'
     this.localAddress = address
     this.secrets = secrets
   }
@@ -39,7 +39,7 @@ export class LocalConnections {
     const known = this.open.get(port)
     if (known?.status === 'ready') return known
     const redis = await connect({
-      host: this.host,
+      host: this.address,
       port,
       login: { username: ADMIN, password: this.secrets.admin },
       ...(this.localAddress === undefined ? {} : { localAddress: this.localAddress }),

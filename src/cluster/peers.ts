@@ -14,21 +14,47 @@ const ANSWER_MS = 700
 /** A peer's certificate is not the one that was pinned, or it is a stranger. */
 class NotTrusted extends Error {}
 
+/** The header with which a member tells a server that it was replaced: cluster and generation. */
+const REPLACED = 'x-netq-replaced'
+
+/** A server that was a member and is not any more; its certificate is the pinned one. */
+class Replaced extends Error {
+  readonly by: string
+  constructor(ip: string, by: string) {
+    super(`${ip} was replaced and is in the cluster no more`)
+    this.by = by
+  }
+}
+
 /**
  * Whom this server believes: only addresses of its own list (that `add server` on it is its operator's consent), and of
  * those only the certificate seen first; a changed one is refused until the operator says otherwise.
  */
-function trust(state: ClusterState, ip: string, fingerprint: string | undefined): void {
+function trust(
+  state: ClusterState,
+  ip: string,
+  fingerprint: string | undefined,
+  candidates: Candidates,
+): void {
   if (!fingerprint) throw new NotTrusted(`${ip} showed no certificate`)
-  if (!state.desired?.order.includes(ip)) {
+  const pinned = state.pin(ip)
+  const { desired } = state
+  if (!desired?.order.includes(ip) && !candidates().includes(ip)) {
+    if (desired?.formed && pinned === fingerprint)
+      throw new Replaced(ip, `${desired.clusterId} ${desired.generation}`)
     throw new NotTrusted(`it was not told of ${ip} yet: run netq config ts add server there too`)
   }
-  const pinned = state.pin(ip)
   if (pinned === undefined) state.setPin(ip, fingerprint)
   else if (pinned !== fingerprint) {
-    throw new NotTrusted(`the certificate of ${ip} has changed: expected ${pinned}, it shows ${fingerprint}`)
+    state.suspect(ip, fingerprint)
+    throw new NotTrusted(
+      `the certificate of ${ip} is not the known one (${pinned}) but ${fingerprint}; if it was installed anew, run netq config ts add server again here and on the others`,
+    )
   }
 }
+
+/** The servers that changes under way would add. */
+export type Candidates = () => readonly string[]
 
 /** Asking the other servers. Every question has its deadline; a server that does not answer is a result, not an error. */
 export class PeerClient {
@@ -36,8 +62,10 @@ export class PeerClient {
   private readonly state: ClusterState
   private readonly address: string
   private readonly agent: Agent
+  private readonly candidates: Candidates
 
-  constructor(identity: Identity, state: ClusterState, address: string) {
+  constructor(identity: Identity, state: ClusterState, address: string, candidates: Candidates) {
+    this.candidates = candidates
     this.identity = identity
     this.state = state
     this.address = address
@@ -49,7 +77,10 @@ export class PeerClient {
     try {
       return { report: (await this.ask(ip, 'GET', '/v1/report')) as ServerReport }
     } catch (error) {
-      return { unreachable: sentenceOf(error) }
+      const { desired } = this.state
+      const [cluster, generation] = error instanceof Replaced ? error.by.split(' ') : []
+      const removed = cluster === desired?.clusterId && Number(generation) > (desired?.generation ?? 0)
+      return { unreachable: sentenceOf(error), ...(removed ? { removed } : {}) }
     }
   }
 
@@ -70,6 +101,11 @@ export class PeerClient {
   /** Asks `ip` to have its Sentinel fail over from this server, whose Redis has died. */
   async failover(ip: string): Promise<void> {
     await this.ask(ip, 'POST', '/v1/failover', {})
+  }
+
+  /** Has `ip` look again at once, because it has something to do. */
+  async hurry(ip: string): Promise<void> {
+    await this.ask(ip, 'POST', '/v1/hurry', {})
   }
 
   close(): void {
@@ -105,7 +141,12 @@ export class PeerClient {
       call.on('response', (response) => {
         let text = ''
         try {
-          trust(this.state, ip, (response.socket as TLSSocket).getPeerCertificate().fingerprint256)
+          trust(
+            this.state,
+            ip,
+            (response.socket as TLSSocket).getPeerCertificate().fingerprint256,
+            this.candidates,
+          )
         } catch (error) {
           call.destroy(error as Error)
           return
@@ -117,7 +158,9 @@ export class PeerClient {
         response.on('error', fail)
         response.on('end', () => {
           clearTimeout(timer)
+          const by = response.headers[REPLACED]
           if (response.statusCode === 200) resolve(JSON.parse(text))
+          else if (typeof by === 'string') reject(new Replaced(this.address, by))
           else reject(new Error(text))
         })
       })
@@ -132,6 +175,9 @@ export interface PeerHandlers {
   clusterKey(ip: string): string
   vote(ip: string, epoch: number): boolean
   failover(ip: string): Promise<void>
+  /** Looks again at once. */
+  hurry(): void
+  candidates: Candidates
 }
 
 /** The server's side; listen with `{ host: address, port: PEER_PORT }`. */
@@ -146,11 +192,17 @@ export function peerServer(
     forceCloseConnections: true,
   })
   server.addHook('onRequest', async (call) => {
-    trust(state, call.ip, (call.raw.socket as TLSSocket).getPeerCertificate().fingerprint256)
+    trust(
+      state,
+      call.ip,
+      (call.raw.socket as TLSSocket).getPeerCertificate().fingerprint256,
+      handlers.candidates,
+    )
   })
   server.setErrorHandler(async (error, _call, reply) => {
+    if (error instanceof Replaced) reply.header(REPLACED, error.by)
     return reply
-      .code(error instanceof NotTrusted ? 403 : 409)
+      .code(error instanceof NotTrusted || error instanceof Replaced ? 403 : 409)
       .type('text/plain')
       .send(sentenceOf(error))
   })
@@ -163,6 +215,10 @@ export function peerServer(
   })
   server.post('/v1/failover', async (call) => {
     await handlers.failover(call.ip)
+    return {}
+  })
+  server.post('/v1/hurry', async () => {
+    handlers.hurry()
     return {}
   })
   return server as FastifyInstance<Server>

@@ -23,7 +23,7 @@ export async function observe(
 ): Promise<Observed> {
   const [redis, sentinel] = await Promise.all([
     answerOf(services, 'redis', async () => redisReport(await local.redis(), prefix)),
-    answerOf(services, 'sentinel', async () => sentinelReport(await local.sentinel())),
+    answerOf(services, 'sentinel', async () => sentinelReport(await local.sentinel(), local.address)),
   ])
   return {
     ...('value' in redis ? { redis: redis.value } : redis.problem ? { redisProblem: redis.problem } : {}),
@@ -62,8 +62,8 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
   const keys = keysUnder(prefix)
   const pipeline = redis.pipeline()
   pipeline.info('replication', 'persistence')
-  pipeline.config('GET', 'min-replicas-to-write')
-  pipeline.hmget(keys.cluster, 'marker-epoch', 'marker-n', 'marker-time', 'id')
+  pipeline.config('GET', 'min-replicas-to-write', 'replica-priority')
+  pipeline.hmget(keys.cluster, 'marker-epoch', 'marker-n', 'marker-time', 'id', 'generation', 'servers')
   pipeline.get(keys.applied)
   const [info, config, cluster, applied] = ((await pipeline.exec()) ?? []).map(([error, value]) => {
     // While it loads its data Redis answers INFO and refuses the rest.
@@ -75,7 +75,9 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
   const master = fields.get('role') === 'master'
   const follows = fields.get('master_host')
   const fenced = follows === NOWHERE.ip && number('master_port') === NOWHERE.port
-  const [epoch, marker, markerTime, clusterId] = (cluster as (string | null)[] | undefined) ?? []
+  const settings = pairs((config as string[] | undefined) ?? [])
+  const [epoch, marker, markerTime, clusterId, generation, servers] =
+    (cluster as (string | null)[] | undefined) ?? []
   const total = number('master_sync_total_bytes')
   return {
     role: master ? 'master' : 'replica',
@@ -88,12 +90,15 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
       : {}),
     offset: number(master ? 'master_repl_offset' : 'slave_repl_offset'),
     replicas: onlineReplicas(fields),
-    minReplicas: Number((config as string[] | undefined)?.[1] ?? 0),
+    minReplicas: Number(settings.get('min-replicas-to-write') ?? 0),
+    priority: Number(settings.get('replica-priority') ?? 100),
     epoch: Number(epoch ?? 0),
     marker: Number(marker ?? 0),
     markerTime: Number(markerTime ?? 0),
     applied: Number(applied ?? 0),
     clusterId: clusterId ?? '',
+    generation: Number(generation ?? 0),
+    servers: servers ? servers.split(' ') : [],
   }
 }
 
@@ -109,25 +114,33 @@ function onlineReplicas(fields: ReadonlyMap<string, string>): RedisReport['repli
   return replicas
 }
 
-async function sentinelReport(sentinel: Redis): Promise<SentinelReport> {
+async function sentinelReport(sentinel: Redis, self: string): Promise<SentinelReport> {
   const pipeline = sentinel.pipeline()
   pipeline.call('SENTINEL', 'MASTER', MASTER_NAME)
   pipeline.call('SENTINEL', 'CKQUORUM', MASTER_NAME)
   pipeline.info('sentinel')
   pipeline.call('SENTINEL', 'REPLICAS', MASTER_NAME)
-  const [master, quorum, info, replicas] = (await pipeline.exec()) ?? []
+  pipeline.call('SENTINEL', 'SENTINELS', MASTER_NAME)
+  const [master, quorum, info, replicas, sentinels] = (await pipeline.exec()) ?? []
   if (master?.[0]) throw master[0]
   const of = pairs(master![1] as string[])
   const flags = (of.get('flags') ?? '').split(',')
-  const usable = ((replicas?.[1] as string[][] | undefined) ?? []).filter(
-    (replica) => !/s_down|disconnected/.test(pairs(replica).get('flags') ?? ''),
+  const members = (reply: typeof replicas) => ((reply?.[1] as string[][] | undefined) ?? []).map(pairs)
+  const usable = members(replicas).filter(
+    (replica) => !/s_down|disconnected/.test(replica.get('flags') ?? ''),
   )
+  const own = members(replicas)
+    .find((replica) => replica.get('ip') === self)
+    ?.get('slave-priority')
+  const known = [...members(replicas), ...members(sentinels)].map((member) => member.get('ip') ?? '')
   return {
     master: of.get('ip') ?? '',
     epoch: Number(of.get('config-epoch') ?? 0),
     replicas: usable.length,
     others: Number(of.get('num-other-sentinels') ?? 0),
+    knows: [...new Set(known)],
     quorum: !quorum?.[0],
+    ...(own === undefined ? {} : { ownPriority: Number(own) }),
     tilt: parseInfo(String(info?.[1])).get('sentinel_tilt') === '1',
     failover: flags.includes('failover_in_progress'),
     masterDown: flags.includes('s_down') || flags.includes('o_down'),

@@ -1,6 +1,6 @@
 import { ago } from '../text/duration.ts'
 import { textTable } from '../text/table.ts'
-import { namedBySentinels } from './decide.ts'
+import { namedBySentinels } from './picture.ts'
 import type { Seen, ServerReport } from './types.ts'
 
 /** One line of `netq config ts show server`. */
@@ -34,12 +34,12 @@ export function serverLines({ mine, peers, roles, now }: ServersSeen): ServerLin
   return order.map((ip) => {
     const report = reports.get(ip)
     const redis = report?.redis
-    const role = formed ? roleOf(ip, report, master) : report ? 'master' : 'unknown'
+    const role = formed ? roleOf(ip, report, master) : (redis?.role ?? 'unknown')
     const known = roles.get(ip)
     return {
       server: ip,
       role,
-      master: (role === 'master' || !formed ? (report ? ip : undefined) : (redis?.follows ?? master)) ?? '-',
+      master: (role === 'master' ? ip : (redis?.follows ?? master)) ?? '-',
       replicas:
         role === 'master' && redis ? order.filter((other) => redis.replicas.some((r) => r.ip === other)) : [],
       status: report

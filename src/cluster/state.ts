@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { readIfThere, replaceFile } from '../platform/files.ts'
 import type { Paths } from '../platform/paths.ts'
-import type { Desired } from './types.ts'
+import type { Desired, Proposal } from './types.ts'
 
+const order = z.array(z.ipv4()).length(3)
 const schema = z.strictObject({
   desired: z
-    .strictObject({ order: z.array(z.ipv4()).length(3), clusterId: z.string(), formed: z.boolean() })
+    .strictObject({ order, clusterId: z.string(), generation: z.number(), formed: z.boolean() })
     .optional(),
+  /** What an operator asked for on this server and is not carried out yet. */
+  proposal: z.strictObject({ id: z.string(), order, base: z.number(), at: z.number() }).optional(),
   /** Certificates' fingerprints of the servers that this one was told of, by address, as first seen. */
   pins: z.record(z.string(), z.string()),
   /** The last epoch in which this server gave its vote, and to whom. */
@@ -18,6 +21,7 @@ type State = z.infer<typeof schema>
 /** What this server must still know after a power loss. Every change is on the disk before it is acted on. */
 export class ClusterState {
   private readonly path: string
+  private readonly suspects = new Map<string, string>()
   private state: State = { pins: {}, vote: { epoch: 0, to: '' } }
 
   constructor(paths: Paths) {
@@ -49,6 +53,38 @@ export class ClusterState {
 
   setDesired(desired: Desired): void {
     this.change({ ...this.state, desired: { ...desired, order: [...desired.order] } })
+  }
+
+  /** Another certificate than the pinned one was shown from this address. */
+  suspect(ip: string, fingerprint: string): void {
+    this.suspects.set(ip, fingerprint)
+  }
+
+  /** An operator has named these servers anew: what they show now is believed. @returns those that had changed */
+  believe(ips: readonly string[]): string[] {
+    const changed = ips.filter((ip) => this.suspects.has(ip))
+    for (const ip of changed) this.setPin(ip, this.suspects.get(ip)!)
+    this.suspects.clear()
+    return changed
+  }
+
+  get proposal(): Proposal | undefined {
+    return this.state.proposal
+  }
+
+  propose(proposal: Proposal): void {
+    this.change({ ...this.state, proposal: { ...proposal, order: [...proposal.order] } })
+  }
+
+  dropProposal(): void {
+    const { proposal: _, ...rest } = this.state
+    this.change(rest)
+  }
+
+  /** Leaves the cluster: a single server again. The pins stay, should it be asked to come back. */
+  leave(): void {
+    const { pins, vote } = this.state
+    this.change({ pins, vote })
   }
 
   setPin(ip: string, fingerprint: string): void {

@@ -9,8 +9,26 @@ export interface Desired {
   readonly order: readonly string[]
   /** Made by the first server when all three were told the same list; empty until then. */
   readonly clusterId: string
+  /** Counts the operators' changes of a formed cluster; the store has the newest. 0 until formed. */
+  readonly generation: number
   /** Whether this server has become a member of that cluster: its Redis follows the cluster's rules from then on. */
   readonly formed: boolean
+}
+
+/** A change of a formed cluster that an operator asked for on one of its servers; the master carries it out. */
+export interface Proposal {
+  readonly id: string
+  readonly order: readonly string[]
+  /** The generation that the operator saw; if it has moved on, the change is refused. */
+  readonly base: number
+  /** When it was asked for, ms since the epoch. */
+  readonly at: number
+}
+
+/** How a proposal ended without coming true. */
+export interface Refusal {
+  readonly id: string
+  readonly sentence: string
 }
 
 export interface RedisReport {
@@ -32,17 +50,24 @@ export interface RedisReport {
   readonly marker: number
   readonly applied: number
   readonly markerTime: number
-  /** The cluster that this copy says it belongs to ('' for none). */
+  /** The cluster that this copy says it belongs to ('' for none), and the servers that it names. */
   readonly clusterId: string
+  readonly generation: number
+  readonly servers: readonly string[]
+  readonly priority: number
 }
 
 export interface SentinelReport {
   readonly master: string
   readonly epoch: number
-  /** Usable replicas and other Sentinels that it knows. */
+  /** Usable replicas, and other Sentinels that it knows. */
   readonly replicas: number
   readonly others: number
+  /** The addresses of all replicas and Sentinels that it knows, dead ones too. */
+  readonly knows: readonly string[]
   readonly quorum: boolean
+  /** The priority of this server's Redis as its Sentinel knows it. */
+  readonly ownPriority?: number
   readonly tilt: boolean
   readonly failover: boolean
   readonly masterDown: boolean
@@ -53,6 +78,10 @@ export interface ServerReport {
   readonly version: string
   readonly fingerprint: string
   readonly desired?: Desired
+  /** What its control loop decided last and why, or what keeps it from doing so. */
+  readonly doing: string
+  readonly proposal?: Proposal
+  readonly refusal?: Refusal
   /** The highest epoch in which this server gave its vote. */
   readonly voted: number
   /** Absent: the process runs not, or answers not (`redisProblem` says which). */
@@ -63,7 +92,10 @@ export interface ServerReport {
 }
 
 /** A server as another one sees it: its report, or why there is none. */
-export type Seen = { readonly report: ServerReport } | { readonly unreachable: string }
+export type Seen =
+  | { readonly report: ServerReport }
+  /** `removed`: it answered that this server was replaced. */
+  | { readonly unreachable: string; readonly removed?: true }
 
 /** Everything a decision is made from. Times in milliseconds. */
 export interface View {
@@ -75,6 +107,12 @@ export interface View {
   readonly leaderlessMs: number
   /** How long it is since this server's Redis was seen running as the master (undefined: it was not, in this life of cts-auth). */
   readonly sinceOwnMasterDiedMs?: number
+  /** How long this server's Redis and another member's have both been masters. */
+  readonly rivalMs: number
+  /** How many peers said that this server was replaced. */
+  readonly removed: number
+  /** How long ago the Sentinel here was stopped to be started anew. */
+  readonly sinceSentinelRestartMs: number
   /** How long this server's Redis has followed another than the master that the Sentinels name. */
   readonly strayMs: number
   /** Whether the running Redis has the library and the settings that its role calls for. */
@@ -93,6 +131,13 @@ export type Action =
   | { readonly do: 'start-sentinel'; readonly master: string; readonly epoch: number }
   | { readonly do: 'stop-sentinel' }
   | { readonly do: 'ask-failover'; readonly of: string }
+  | { readonly do: 'finish-switchover' }
+  | { readonly do: 'prioritize'; readonly priority: 1 | 100 }
+  | { readonly do: 'retire' }
+  | { readonly do: 'adopt'; readonly order: readonly string[]; readonly generation: number }
+  | { readonly do: 'switch-over'; readonly to: string }
+  | { readonly do: 'commit'; readonly order: readonly string[]; readonly generation: number }
+  | { readonly do: 'refuse'; readonly id: string; readonly sentence: string }
   | { readonly do: 'mark'; readonly roles: Readonly<Record<string, string>> }
 
 export interface Decision {

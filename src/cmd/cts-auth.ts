@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   const services = makeServices(paths)
   const local = new LocalConnections(address, secrets)
   releasers.add('connections to Redis', () => local.close())
-  const peers = address ? new PeerClient(identity, state, address) : undefined
+  const peers = address ? new PeerClient(identity, state, address, () => controller.candidates()) : undefined
   if (peers) releasers.add('connections to the other servers', () => peers.close())
   const actor = new Actor({ paths, address, services, local, state, peers, secrets, log })
   const { fingerprint } = identity
@@ -60,6 +60,8 @@ async function main(): Promise<void> {
       },
       vote: (ip, epoch) => state.voteFor(epoch, ip),
       failover: (ip) => actor.failover(ip),
+      hurry: () => controller.hurry(),
+      candidates: () => controller.candidates(),
     })
     await server.listen({ host: address, port: PEER_PORT })
     releasers.add('the port for the other servers', () => server.close())

@@ -11,5 +11,6 @@ export function keysUnder(prefix: string) {
     applied: `${prefix}d:applied`,
     cluster: `${prefix}c:cluster`,
     roles: `${prefix}c:roles`,
+    events: `${prefix}c:events`,
   }
 }

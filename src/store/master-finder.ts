@@ -34,6 +34,7 @@ export class MasterFinder {
   private readonly port: number
   private readonly localAddress: string | undefined
   private readonly sentinels = new Map<string, Redis>()
+  private successor: string | undefined
 
   constructor(servers: readonly string[], port: number, localAddress?: string) {
     this.servers = servers
@@ -46,21 +47,33 @@ export class MasterFinder {
     const tried: Record<string, string> = {}
     const ip = (await this.agreedMaster(tried)) ?? this.only()
     if (ip === undefined) throw new NoMaster(tried)
-    let redis: Redis
+    const master = (await this.tryMaster(ip, tried)) ?? (await this.tryMaster(this.successor, tried))
+    if (!master) throw new NoMaster(tried)
+    this.close()
+    return master
+  }
+
+  /**
+   * Connects and asks for the role. A replica names whom it follows: in a switchover the former master knows its
+   * successor before the Sentinels do, and if that one says that it is the master, it is.
+   */
+  private async tryMaster(ip: string | undefined, tried: Record<string, string>): Promise<Found | undefined> {
+    this.successor = undefined
+    if (ip === undefined) return undefined
+    let redis: Redis | undefined
     try {
       redis = await connect(this.target(ip, this.port))
+      const [role, follows] = (await redis.call('ROLE')) as string[]
+      if (role === 'master') {
+        delete tried[ip]
+        return { ip, redis, tried }
+      }
+      if (role === 'slave' && this.servers.includes(follows!)) this.successor = follows
+      throw new Error(`is a ${role === 'slave' ? 'replica' : role}, not the master`)
     } catch (error) {
-      throw new NoMaster({ ...tried, [ip]: sentenceOf(error) })
-    }
-    try {
-      const [role] = (await redis.call('ROLE')) as string[]
-      if (role !== 'master') throw new Error(`is a ${role === 'slave' ? 'replica' : role}, not the master`)
-      this.close()
-      delete tried[ip]
-      return { ip, redis, tried }
-    } catch (error) {
-      redis.disconnect()
-      throw new NoMaster({ ...tried, [ip]: sentenceOf(error) })
+      redis?.disconnect()
+      tried[ip] = sentenceOf(error)
+      return undefined
     }
   }
 

@@ -12,9 +12,10 @@
 --        DATA s:<table>:<host>  HASH    key -> "<server time> <agent time> <row as JSON>"
 --        DATA reading:<host>    SET     tables of which a full reading is under way
 --        DATA sync:<table>:<host>  SET  keys seen so far by the full reading under way
---        DATA log               STREAM  h host, p prev, q seq, t agent time, d lines
+--        DATA log               STREAM  h host, p prev, q seq, t agent time, d lines, and r 1 if it was sent before
 --        DATA applied           STRING  how many batches were ever applied
---        CONTROL cluster        HASH    id servers marker-epoch marker-n marker-time writable-since
+--        CONTROL cluster        HASH    id servers generation marker-epoch marker-n marker-time writable-since
+--        CONTROL events         STREAM  one entry a change of master: from, to, epoch, why
 --        CONTROL roles          HASH    <ip> -> "<role> <since>"
 local DATA = '@PREFIX@d:'
 local CONTROL = '@PREFIX@c:'
@@ -177,7 +178,7 @@ local function carry_out(host, changes, stamp)
   return kept
 end
 
--- netq_apply host session prev seq agent-time payload
+-- netq_apply host session prev seq agent-time payload ["resent"]
 -- Applies a batch if it follows this agent's mark; all of it or nothing.
 -- Returns {OK, mark, ...} applied; {KNOWN, mark, ...} it was applied before; {GAP, mark, ...} it does not follow the mark.
 -- REFUSED reason: it is malformed; nothing was changed. FOREIGN: another session writes for this host now.
@@ -199,18 +200,21 @@ local function apply(_, args)
   local now = now_ms()
   local kept = carry_out(host, changes, int(now) .. ' ' .. int(atime) .. ' ')
   if #kept > 0 then
-    redis.call('XADD', DATA .. 'log', '*', 'h', host, 'p', args[3], 'q', args[4], 't', args[5],
-      'd', table.concat(kept, '\n'))
+    local entry = { 'h', host, 'p', args[3], 'q', args[4], 't', args[5], 'd', table.concat(kept, '\n') }
+    if args[7] then
+      entry[11], entry[12] = 'r', '1'
+    end
+    redis.call('XADD', DATA .. 'log', '*', unpack(entry))
   end
   redis.call('HSET', key, 'mark', int(seq), 'seen', int(now))
   redis.call('INCR', DATA .. 'applied')
   return answer('OK', seq)
 end
 
--- netq_marker epoch keep-from [ip role]...        (cts-auth of the master, every second)
+-- netq_marker epoch keep-from why [ip role]...        (cts-auth of the master, every second)
 -- Proves that the master can be written to, and orders the servers' copies: (epoch, n) grows with every call.
--- keep-from: log entries older than this time (ms) are forgotten. Roles that changed get a new "since".
--- Returns the new n.
+-- keep-from: log entries older than this time (ms) are forgotten. Roles that changed get a new "since"; a new master
+-- is written down with the reason `why`. Returns the new n.
 local function marker(_, args)
   local cluster = CONTROL .. 'cluster'
   local now = now_ms()
@@ -222,27 +226,39 @@ local function marker(_, args)
   local epoch = math.max(whole(args[1]) or 0, tonumber(known[2] or 0))
   redis.call('HSET', cluster, 'marker-epoch', int(epoch), 'marker-time', int(now))
   redis.call('XTRIM', DATA .. 'log', 'MINID', '~', args[2])
-  local present = {}
-  for i = 3, #args, 2 do
+  local roles = CONTROL .. 'roles'
+  local present, from, to = {}, nil, nil
+  for i = 4, #args, 2 do
     local ip, role = args[i], args[i + 1]
     present[ip] = true
-    local old = redis.call('HGET', CONTROL .. 'roles', ip)
-    if not old or string.match(old, '^(%S+)') ~= role then
-      redis.call('HSET', CONTROL .. 'roles', ip, role .. ' ' .. int(now))
+    local old = redis.call('HGET', roles, ip)
+    local was = old and string.match(old, '^(%S+)')
+    if was ~= role then redis.call('HSET', roles, ip, role .. ' ' .. int(now)) end
+    if was == 'master' and role ~= 'master' then from = ip end
+    if was ~= 'master' and role == 'master' then to = ip end
+  end
+  for _, ip in ipairs(redis.call('HKEYS', roles)) do
+    if not present[ip] then
+      if string.match(redis.call('HGET', roles, ip), '^master') then from = ip end
+      redis.call('HDEL', roles, ip)
     end
   end
-  if #args > 2 then
-    for _, ip in ipairs(redis.call('HKEYS', CONTROL .. 'roles')) do
-      if not present[ip] then redis.call('HDEL', CONTROL .. 'roles', ip) end
-    end
+  if to then
+    redis.call('XADD', CONTROL .. 'events', 'MAXLEN', '~', '1000', '*', 'from', from or '', 'to', to,
+      'epoch', int(epoch), 'why', args[3])
   end
   return redis.call('HINCRBY', cluster, 'marker-n', 1)
 end
 
--- netq_cluster id servers                        (cts-auth of the master)
--- Writes down which cluster this store belongs to and the order of its servers, space separated; agents learn it here.
+-- netq_cluster id generation servers                        (cts-auth of the master)
+-- Writes down which cluster this store belongs to and the order of its servers, space separated ('' while HA is off);
+-- the servers and the agents learn it here. A generation that is older than the known one is refused (STALE).
 local function cluster(_, args)
-  redis.call('HSET', CONTROL .. 'cluster', 'id', args[1], 'servers', args[2])
+  local known = redis.call('HGET', CONTROL .. 'cluster', 'generation')
+  if known and tonumber(args[2]) < tonumber(known) then
+    return redis.error_reply('STALE the configuration has been changed meanwhile, to generation ' .. known)
+  end
+  redis.call('HSET', CONTROL .. 'cluster', 'id', args[1], 'generation', args[2], 'servers', args[3])
   return 'OK'
 end
 

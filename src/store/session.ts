@@ -71,8 +71,9 @@ export class Session {
   /**
    * Applies batches in order, and resolves once they are acknowledged: applied, and on at least one replica (on the
    * one server there is, where HA is off). A batch that was applied before is skipped by the store.
+   * @param resentUpTo batches up to this number were sent before, on another connection
    */
-  async push(batches: readonly Batch[]): Promise<Standing> {
+  async push(batches: readonly Batch[], resentUpTo: number): Promise<Standing> {
     const calls = batches.map((b) => [
       'netq_apply',
       this.host,
@@ -81,6 +82,7 @@ export class Session {
       String(b.seq),
       String(b.time),
       b.payload,
+      ...(b.seq <= resentUpTo ? ['resent'] : []),
     ])
     const replies = await this.run(calls, this.highAvailability ? 1 : 0)
     const replicas = this.highAvailability ? replies.pop() : 0

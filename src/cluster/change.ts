@@ -1,0 +1,97 @@
+import type { Reports } from './picture.ts'
+import type { Decision, Proposal, View } from './types.ts'
+
+/** How far a replica may be behind for a switchover to it, in seconds of replication lag. */
+const LAG_S = 2
+
+/**
+ * What the master does about a change that an operator asked for. Only the master carries changes out, and a change
+ * is made by writing it to the store, so that two operators, or two halves of a network, cannot make two.
+ *
+ * First the server that the list begins with becomes the master, then the list is written down; if it names a new
+ * server, that one joins and the one it replaces leaves by the list. Whatever dies between two
+ * steps, the next round, on whoever is the master then, finds the proposal and the state as they are.
+ */
+export function decideChange(
+  view: View,
+  members: Reports,
+  order: readonly string[],
+): Decision | { wait: string } | undefined {
+  const proposal = nextProposal(view, members)
+  if (!proposal) return undefined
+  const refuse = (sentence: string): Decision => ({
+    action: { do: 'refuse', id: proposal.id, sentence },
+    why: sentence,
+  })
+  const { generation } = view.mine.desired!
+  if (proposal.base !== generation) {
+    return refuse(
+      `The servers were changed meanwhile, to ${order.join(' ')}. Look at them and run the command again`,
+    )
+  }
+  const added = proposal.order.filter((ip) => !order.includes(ip))
+  if (added.length > 1) return refuse('Only one server can be replaced at a time. Nothing was changed')
+  if (added[0] === proposal.order[0] && added.length > 0) {
+    return refuse(
+      `${added[0]} is new and cannot be the first: put it second or third, and change the order after. Nothing was changed`,
+    )
+  }
+  const wait = waitForNewcomer(view, proposal)
+  if (wait !== undefined) return { wait }
+  const first = proposal.order[0]!
+  if (first !== view.self) return switchOver(view, members, first, refuse)
+  return {
+    action: { do: 'commit', order: proposal.order, generation: generation + 1 },
+    why: `the servers are to be ${proposal.order.join(' ')}`,
+  }
+}
+
+/** The server that a change makes the master next; it prepares for that itself. */
+export function wantedMaster(view: View, members: Reports): string | undefined {
+  const proposal = nextProposal(view, members)
+  if (!proposal || proposal.base !== view.mine.desired!.generation) return undefined
+  return waitForNewcomer(view, proposal) === undefined ? proposal.order[0] : undefined
+}
+
+/** The oldest proposal that would change something and was not refused. */
+function nextProposal(view: View, members: Reports): Proposal | undefined {
+  const order = view.mine.desired!.order.join(' ')
+  const refused = new Set([...members.values()].flatMap((r) => (r.refusal ? [r.refusal.id] : [])))
+  return [...members.values()]
+    .flatMap((r) => (r.proposal ? [r.proposal] : []))
+    .filter((p) => !refused.has(p.id) && p.order.join(' ') !== order)
+    .sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))[0]
+}
+
+/** Why a replacement cannot begin yet: its own operator has to have told the new server too. */
+function waitForNewcomer({ mine, peers }: View, proposal: Proposal): string | undefined {
+  const newcomer = proposal.order.find((ip) => !mine.desired!.order.includes(ip))
+  if (newcomer === undefined) return undefined
+  const seen = peers.get(newcomer)
+  if (!seen || 'unreachable' in seen)
+    return `waiting for ${newcomer}: ${seen?.unreachable ?? 'not asked yet'}`
+  if (seen.report.desired?.order.join(' ') === proposal.order.join(' ')) return undefined
+  return `waiting for ${newcomer}: run netq config ts add server ${proposal.order.join(' ')} there too`
+}
+
+function switchOver(
+  view: View,
+  members: Reports,
+  to: string,
+  refuse: (sentence: string) => Decision,
+): Decision | { wait: string } {
+  const report = members.get(to)
+  const replica = view.mine.redis!.replicas.find(({ ip }) => ip === to)
+  if (!report?.redis || !replica)
+    return refuse(`${to} is not a replica that is online, so it cannot be the master. Nothing was changed`)
+  if (report.redis.syncing !== undefined || replica.lag > LAG_S)
+    return { wait: `waiting until ${to} has caught up` }
+  const sentinels = [...members.values()].flatMap((r) => (r.sentinel ? [r.sentinel] : []))
+  if (sentinels.some((s) => s.tilt || s.failover)) return { wait: 'waiting until the Sentinels are calm' }
+  if (!view.mine.sentinel?.quorum || sentinels.length < 2) {
+    return refuse('The Sentinels have no quorum, so the master cannot be changed. Nothing was changed')
+  }
+  if (report.redis.priority !== 1 || report.sentinel?.ownPriority !== 1)
+    return { wait: `${to} prepares to be the master` }
+  return { action: { do: 'switch-over', to }, why: `${to} is to be the master` }
+}

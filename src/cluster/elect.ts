@@ -1,0 +1,70 @@
+import { highestEpoch, nothing, type Reports } from './picture.ts'
+import type { Decision, ServerReport, View } from './types.ts'
+
+/** How long an election waits for the third server when only two are there, in milliseconds. */
+const WAIT_FOR_THIRD_MS = 8000
+/** How long nobody must have been the master before Sentinels are set aside for an election. */
+const LEADERLESS_MS = 4000
+
+/** This server is up as a replica, and nobody that it sees is the master. */
+export function leaderless(
+  view: View,
+  reports: Reports,
+  order: readonly string[],
+  named: string | undefined,
+): Decision {
+  const { mine, self } = view
+  const present = [...reports.values()].filter((r) => r.redis && !r.redis.loading)
+  const majority = Math.floor(order.length / 2) + 1
+  // Replicas that lost their master a moment ago are the Sentinels' business: they promote the best of them.
+  const sentinels = [...reports.values()].filter((r) => r.sentinel)
+  const sentinelsCan =
+    sentinels.length >= majority && present.some((r) => r.redis!.everLinked && r.ip !== named)
+  if (sentinelsCan) {
+    // A master that comes back faster than its loss is noticed answers their pings, and would not be replaced for 20 s.
+    const asked = named === self && mine.redis!.follows === undefined ? askFailover(self, reports) : undefined
+    return asked ?? nothing('no master; the Sentinels are choosing one')
+  }
+  if (view.leaderlessMs < LEADERLESS_MS) return nothing('no master is seen; looking again')
+  if (present.length < majority) {
+    return nothing(
+      `no master, and ${present.length} of ${order.length} servers are here: waiting for one more`,
+    )
+  }
+  if (mine.sentinel) {
+    return {
+      action: { do: 'stop-sentinel' },
+      why: 'no master, and no replica that the Sentinels could promote: the servers choose the newest copy',
+    }
+  }
+  if (present.some((r) => r.sentinel)) return nothing('waiting until the other Sentinels are set aside')
+  if (present.length < order.length && view.leaderlessMs < WAIT_FOR_THIRD_MS) {
+    return nothing('no master; waiting a moment for the third server, which may have the newest copy')
+  }
+  const newest = present.reduce((best, r) => (newer(r, best, order) ? r : best))
+  if (newest.ip !== self) return nothing(`${newest.ip} has the newest copy and is to be the master`)
+  return {
+    action: { do: 'promote', epoch: highestEpoch(reports) + 1 },
+    why: 'this server has the newest copy of those present',
+  }
+}
+
+/** Whether a's copy is newer than b's; equal copies are ordered by the operator's list. */
+function newer(a: ServerReport, b: ServerReport, order: readonly string[]): boolean {
+  const by = (r: ServerReport) => [r.redis!.epoch, r.redis!.marker, r.redis!.applied, -order.indexOf(r.ip)]
+  const [x, y] = [by(a), by(b)]
+  const i = x.findIndex((value, at) => value !== y[at])
+  return i >= 0 && x[i]! > y[i]!
+}
+
+/** The master of this server is certainly gone: the first other server's Sentinel is asked to promote without waiting. */
+export function askFailover(self: string, members: Reports): Decision | undefined {
+  const others = [...members.values()].filter((r) => r.ip !== self)
+  if (others.some((r) => r.sentinel?.failover)) return undefined
+  const helper = others.find((r) => r.sentinel && r.redis?.role === 'replica' && r.redis.everLinked)
+  if (!helper) return undefined
+  return {
+    action: { do: 'ask-failover', of: helper.ip },
+    why: 'the master here has died; a replica takes over',
+  }
+}

@@ -1,0 +1,204 @@
+import { EXIT_MARK } from '../api/types.ts'
+import type { Controller } from './controller.ts'
+import { mastersAmong, namedBySentinels } from './picture.ts'
+import type { ClusterState } from './state.ts'
+import type { Proposal, Seen, ServerReport } from './types.ts'
+
+/** How long the command stays to tell how it goes on; the servers go on by themselves. Milliseconds. */
+const FOLLOW_MS = 60_000
+const LOOK_MS = 150
+
+/** What became of an operator's list. */
+export type Taken =
+  | { readonly kind: 'formation'; readonly order: readonly string[] }
+  | { readonly kind: 'same'; readonly order: readonly string[]; readonly believed: readonly string[] }
+  | { readonly kind: 'plan'; readonly order: readonly string[] }
+  | { readonly kind: 'change'; readonly proposal: Proposal; readonly from: readonly string[] }
+
+interface Followed {
+  readonly self: string
+  readonly controller: Controller
+  readonly state: ClusterState
+}
+
+/** Tells the operator what is done and how it goes on, and ends when there is nothing more to do on this server. */
+export async function follow(parts: Followed, taken: Taken, write: (text: string) => void): Promise<void> {
+  const told = new Set<string>()
+  const say = (sentence: string) => {
+    if (!told.has(sentence)) write(`${sentence}\n`)
+    told.add(sentence)
+  }
+  const exit = await followed(parts, taken, say)
+  write(`${EXIT_MARK}${exit}\n`)
+}
+
+type Say = (sentence: string) => void
+
+async function followed(parts: Followed, taken: Taken, say: Say): Promise<number> {
+  if (taken.kind === 'formation') return followFormation(parts, taken.order, say)
+  const { reports } = await look(parts)
+  const master = masterOf(reports)
+  if (taken.kind === 'same') {
+    for (const ip of taken.believed) say(`The new certificate of ${ip} is believed from now on.`)
+    say(
+      `The servers are ${taken.order.join(' ')} already; ${master ?? 'none of them'} is the master. Nothing was changed.`,
+    )
+    return 0
+  }
+  if (taken.kind === 'plan') {
+    for (const line of planOf(parts.state.desired?.order, taken.order, reports)) say(line)
+    say('This was a dry run: nothing was changed.')
+    return 0
+  }
+  for (const line of planOf(taken.from, taken.proposal.order, reports)) say(line)
+  return followChange(parts, taken.proposal, say)
+}
+
+/** What a list would change, a line each. */
+function planOf(
+  from: readonly string[] | undefined,
+  to: readonly string[],
+  reports: readonly ServerReport[],
+): string[] {
+  if (!from)
+    return [
+      `HA would be turned on with ${to[0]} as the master and ${to.slice(1).join(' and ')} as its replicas.`,
+    ]
+  const lines: string[] = []
+  const master = masterOf(reports)
+  const added = to.find((ip) => !from.includes(ip))
+  const removed = from.find((ip) => !to.includes(ip))
+  if (master !== to[0]) {
+    const lag = reports.find((r) => r.ip === master)?.redis?.replicas.find((r) => r.ip === to[0])?.lag
+    lines.push(
+      `${master ?? 'No server'} is the master now; ${to[0]} is to be the master${lag === undefined ? '' : ` (it is ${lag} s behind)`}.`,
+    )
+  }
+  if (added !== undefined) lines.push(`${added} takes the place of ${removed}.`)
+  const holds = reports.find((r) => r.ip === added)?.redis?.applied ?? 0
+  if (holds > 0) lines.push(`${added} holds data of its own, which it keeps in var/lib/cts/archive.`)
+  if (lines.length === 0)
+    lines.push(`${to[0]} is the master and stays it; only the order of the list changes.`)
+  return lines
+}
+
+async function followChange(parts: Followed, proposal: Proposal, say: Say): Promise<number> {
+  const end = Date.now() + FOLLOW_MS
+  while (Date.now() < end) {
+    const { reports } = await look(parts)
+    const outcome = parts.controller.outcome(proposal.id)
+    if (outcome) {
+      say(`${outcome}.`)
+      return 1
+    }
+    if (outcome === '' && complete(reports, proposal.order)) {
+      say(
+        `${proposal.order[0]} is the master, ${proposal.order.slice(1).join(' and ')} are its replicas; all three agree.`,
+      )
+      return 0
+    }
+    const master = reports.find((r) => r.redis?.role === 'master' && r.desired?.formed)
+    if (master && outcome === undefined) {
+      const [, newcomer] = /^waiting for (\S+): .* there too/.exec(master.doing) ?? []
+      if (newcomer !== undefined) {
+        say(`Now run the same command on ${newcomer}: netq config ts add server ${proposal.order.join(' ')}`)
+        say('The change is then carried out by itself; nothing has to be waited for.')
+        return 0
+      }
+      if (master.doing !== 'this server is the master') say(`  ${master.ip}: ${master.doing}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  say(`It is not complete yet: ${parts.controller.problem ?? parts.controller.decision.why}.`)
+  say('It goes on by itself; look with: netq config ts show server')
+  return 1
+}
+
+async function followFormation(parts: Followed, order: readonly string[], say: Say): Promise<number> {
+  const { self, controller, state } = parts
+  const end = Date.now() + FOLLOW_MS
+  while (Date.now() < end) {
+    const { mine, peers, reports } = await look(parts)
+    const same = reports.filter((r) => r.desired?.order.join() === order.join())
+    const missing = order.filter((ip) => ip !== self && !same.some((r) => r.ip === ip))
+    if (missing.length > 0 && !state.desired?.formed) {
+      say(`${order.length - missing.length} of ${order.length} servers are configured.`)
+      const other = reports.find((r) => r.desired && r.desired.order.join() !== order.join())
+      if (other) {
+        const { formed, order: theirs } = other.desired!
+        const hint = formed
+          ? 'Run the same command there; this server then takes its place by itself.'
+          : 'The cluster is formed once all three have the same.'
+        say(
+          `${other.ip} ${formed ? 'is in a cluster of' : 'was given another list:'} ${theirs.join(' ')}. ${hint}`,
+        )
+        return formed ? 0 : 1
+      }
+      const doubts = [...peers].flatMap(([ip, seen]) =>
+        'unreachable' in seen && /certificate/.test(seen.unreachable) ? [`${ip}: ${seen.unreachable}`] : [],
+      )
+      for (const doubt of doubts) say(doubt)
+      say(`Now run the same command on ${missing.join(' and ')}, in any order; nothing has to be waited for.`)
+      return 0
+    }
+    if (complete(reports, order) && mine.desired?.formed) {
+      const master = masterOf(reports)
+      say(
+        `HA mode is on: ${master} is the master, ${order.filter((ip) => ip !== master).join(' and ')} are its replicas.`,
+      )
+      return 0
+    }
+    if (/holds data and/.test(reports.find((r) => r.ip === order[0])?.doing ?? '')) {
+      say(`${reports.find((r) => r.ip === order[0])!.doing}. Nothing was changed.`)
+      return 1
+    }
+    say(`${order.length} of ${order.length} servers are configured; forming the cluster.`)
+    for (const report of reports) {
+      const { redis } = report
+      if (report.desired?.formed && redis?.linkUp) say(`  ${report.ip} follows ${redis.follows}`)
+      if (redis?.syncing !== undefined) say(`  ${report.ip} copies the data`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  say(`The cluster is not complete yet: ${controller.problem ?? controller.decision.why}.`)
+  say('It goes on by itself; look with: netq config ts show server')
+  return 1
+}
+
+async function look({ controller }: Followed): Promise<{
+  mine: ServerReport
+  peers: Map<string, Seen>
+  reports: ServerReport[]
+}> {
+  const [mine, peers] = await Promise.all([controller.report(), controller.askPeers()])
+  const reports = [mine, ...[...peers.values()].flatMap((seen) => ('report' in seen ? [seen.report] : []))]
+  return { mine, peers, reports }
+}
+
+function masterOf(reports: readonly ServerReport[]): string | undefined {
+  const members = new Map(reports.filter((r) => r.desired?.formed).map((r) => [r.ip, r]))
+  return namedBySentinels(members)?.ip ?? mastersAmong(members)[0]
+}
+
+/** Whether all servers of the list run, agree on the master and know each other and nobody else. */
+function complete(reports: readonly ServerReport[], order: readonly string[]): boolean {
+  const members = order.flatMap((ip) => reports.filter((r) => r.ip === ip && r.desired?.formed))
+  const master = members.find((r) => r.redis?.role === 'master')
+  return (
+    members.length === order.length &&
+    master?.redis?.minReplicas === 1 &&
+    members.every(({ desired, redis, sentinel }) => {
+      const knows = sentinel?.knows.every((ip) => order.includes(ip)) && sentinel.others === order.length - 1
+      const follows = redis?.role === 'master' || (redis?.follows === master.ip && redis.linkUp)
+      const listed = desired?.order.join() === order.join()
+      return (
+        listed &&
+        follows &&
+        knows &&
+        sentinel?.quorum &&
+        sentinel.master === master.ip &&
+        sentinel.replicas === order.length - 1
+      )
+    })
+  )
+}

@@ -1,0 +1,65 @@
+import type { Decision, Seen, SentinelReport, ServerReport, View } from './types.ts'
+
+/** The servers that answered, by address. */
+export type Reports = ReadonlyMap<string, ServerReport>
+
+export function reportsOf(view: View): Map<string, ServerReport> {
+  const all = new Map<string, ServerReport>([[view.self, view.mine]])
+  for (const [ip, seen] of view.peers as ReadonlyMap<string, Seen>)
+    if ('report' in seen) all.set(ip, seen.report)
+  return all
+}
+
+/** The members of this server's cluster among them. */
+export function membersOf(view: View): Map<string, ServerReport> {
+  const { clusterId } = view.mine.desired!
+  return new Map(
+    [...reportsOf(view)].filter(([, r]) => r.desired?.formed && r.desired.clusterId === clusterId),
+  )
+}
+
+/** Those of them whose Redis says that it is a master. */
+export function mastersAmong(members: Reports): string[] {
+  return [...members.values()].filter((r) => r.redis?.role === 'master').map((r) => r.ip)
+}
+
+/** The master that a majority of the cluster's Sentinels names, with the epoch they name it in. */
+export function namedBySentinels(reports: Reports): { ip: string; epoch: number } | undefined {
+  const votes = new Map<string, SentinelReport[]>()
+  for (const { sentinel } of reports.values()) {
+    if (sentinel) votes.set(sentinel.master, [...(votes.get(sentinel.master) ?? []), sentinel])
+  }
+  for (const [ip, sentinels] of votes) {
+    if (sentinels.length >= 2) return { ip, epoch: Math.max(...sentinels.map((s) => s.epoch)) }
+  }
+  return undefined
+}
+
+/**
+ * Who is the master now. A majority of Sentinels decides, if what it names is a master, or cannot be asked; without a
+ * majority, the only master that is seen, or of several the one with the newest epoch.
+ */
+export function currentMaster(
+  reports: Reports,
+  named: string | undefined,
+  masters: readonly string[],
+): string | undefined {
+  if (named !== undefined) {
+    if (masters.includes(named)) return named
+    const report = reports.get(named)
+    if (!report) return named
+  }
+  const epochOf = (ip: string) => reports.get(ip)!.redis!.epoch
+  return [...masters].sort((a, b) => epochOf(b) - epochOf(a))[0]
+}
+
+export function highestEpoch(reports: Reports): number {
+  return Math.max(
+    0,
+    ...[...reports.values()].flatMap((r) => [r.voted, r.redis?.epoch ?? 0, r.sentinel?.epoch ?? 0]),
+  )
+}
+
+export function nothing(why: string): Decision {
+  return { action: { do: 'nothing' }, why }
+}
