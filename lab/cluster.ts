@@ -18,18 +18,26 @@ export interface Answer {
  */
 export class LabCluster {
   readonly folder: string
-  readonly servers: readonly LabServer[]
+  readonly servers: LabServer[]
   readonly node: Paths
   readonly nodeServices: Services
   /** The file that tells `netq` where the servers and the node are. */
   readonly places: string
   private readonly program: string
 
-  /** @param program the bundled command line, dist/netq.cjs */
-  constructor(folder: string, addresses: readonly string[], program: string) {
+  /**
+   * @param program the bundled command line, dist/netq.cjs
+   * @param inside see childServices; by address
+   */
+  constructor(
+    folder: string,
+    addresses: readonly string[],
+    program: string,
+    inside: (address: string) => readonly string[] = () => [],
+  ) {
     this.folder = folder
     this.servers = addresses.map(
-      (address, i) => new LabServer(`ts0${i + 1}`, address, join(folder, `ts0${i + 1}`)),
+      (address, i) => new LabServer(`ts0${i + 1}`, address, join(folder, `ts0${i + 1}`), inside(address)),
     )
     this.node = pathsUnder(join(folder, 'node'))
     this.nodeServices = childServices(this.node)
@@ -39,6 +47,11 @@ export class LabCluster {
 
   get addresses(): string[] {
     return this.servers.map(({ address }) => address)
+  }
+
+  /** Another server of this machine; `start` starts it. */
+  add(server: LabServer): void {
+    this.servers.push(server)
   }
 
   named(name: string): LabServer {

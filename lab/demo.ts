@@ -104,7 +104,7 @@ It runs. From a second terminal, in this folder:
   bin/netq help                                everything else
 
 Kill the master's server (${master.name}) and watch another take over:
-  kill -9 $(cat ${relativeTo(master.paths.pids)}/* | grep -o '"pid":[0-9]*' | cut -d: -f2)
+  kill -9 $(cut -d' ' -f1 ${relativeTo(master.paths.pids)}/*)
   watch -n 0.5 bin/netq --on ${cluster.servers.find((one) => one !== master)!.name} config ts show server
 
 Ctrl-C stops everything; what it collected stays in .demo (npm run demo -- --fresh starts anew).

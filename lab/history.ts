@@ -161,7 +161,6 @@ function readerOf(server: LabServer): Promise<Redis> {
     host: server.address,
     port: REDIS_PORT,
     login,
-    localAddress: server.address,
     commandMs: 10_000,
   })
 }

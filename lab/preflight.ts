@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { PEER_PORT } from '../src/cluster/peers.ts'
+import { HEALTH_PORT } from '../src/health/server.ts'
 import { REDIS_PORT, SENTINEL_PORT } from '../src/store/names.ts'
 
 /** Why the servers cannot run on these addresses, a sentence a reason; none if they can. */
 export async function portsInUse(addresses: readonly string[]): Promise<string[]> {
   const reasons: string[] = []
   for (const address of addresses) {
-    for (const port of [REDIS_PORT, SENTINEL_PORT, PEER_PORT]) {
+    for (const port of [REDIS_PORT, SENTINEL_PORT, PEER_PORT, HEALTH_PORT]) {
       const error = await tryPort(address, port)
       if (error === 'EADDRINUSE') reasons.push(`${address}:${port} is in use${holder(address, port)}`)
       else if (error) reasons.push(`${address}:${port} cannot be used: ${error}`)

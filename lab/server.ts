@@ -2,18 +2,19 @@ import { mkdirSync } from 'node:fs'
 import { type Paths, pathsUnder } from '../src/platform/paths.ts'
 import { childServices, type ServiceName, type Services, startedServices } from '../src/platform/services.ts'
 
-/** One telemetry server of several on this machine: its own address on the loopback and its own root folder. */
+/** One telemetry server of several on this machine: its own address and its own root folder. */
 export class LabServer {
   readonly name: string
   readonly address: string
   readonly paths: Paths
   readonly services: Services
 
-  constructor(name: string, address: string, root: string) {
+  /** @param inside see childServices */
+  constructor(name: string, address: string, root: string, inside: readonly string[] = []) {
     this.name = name
     this.address = address
     this.paths = pathsUnder(root)
-    this.services = childServices(this.paths, { ...process.env, NETQ_ADDRESS: address })
+    this.services = childServices(this.paths, { ...process.env, NETQ_ADDRESS: address }, inside)
   }
 
   async start(): Promise<void> {

@@ -8,6 +8,7 @@ const root = resolve(import.meta.dirname, '..')
 const below: Record<string, readonly string[]> = {
   'src/agent': ['store', 'tables', 'config', 'api', 'platform', 'text'],
   'src/cluster': ['store', 'tables', 'config', 'api', 'platform', 'text'],
+  'src/health': ['store', 'api', 'platform', 'text'],
   'src/query': ['store', 'tables', 'config', 'api', 'platform', 'text'],
   'src/cli': ['tables', 'config', 'api', 'platform', 'text'],
   'src/store': ['tables', 'config', 'platform', 'text'],

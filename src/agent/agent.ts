@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { AgentStatus } from '../api/types.ts'
@@ -149,11 +149,11 @@ export class Agent {
     const text = readIfThere(paths.agentState)
     const parsed = text === undefined ? undefined : memory.safeParse(jsonOrNothing(text))
     if (parsed?.success) this.known = parsed.data
-    else if (parsed) log.warning(`${paths.agentState} is damaged; this agent takes a new identity`)
+    else if (parsed) log.warning(`${paths.agentState} is damaged; it is written anew`)
     if (this.known.configured.join() !== servers.join()) {
       this.known = { ...this.known, configured: [...servers], learned: [] }
     }
-    if (this.known.id === '') this.known = { ...this.known, id: randomUUID() }
+    if (this.known.id === '') this.known = { ...this.known, id: identityOf(paths) }
     this.save()
   }
 
@@ -175,6 +175,7 @@ export class Agent {
       ...status,
       spooledBatches: spool!.count,
       spooledBytes: spool!.bytes,
+      ...(spool!.problem === undefined ? {} : { spoolProblem: spool!.problem }),
     }
     this.attempt(() => replaceFile(this.options.paths.agentStatus, `${JSON.stringify(full)}\n`))
   }
@@ -195,4 +196,11 @@ function jsonOrNothing(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** The same for this agent on this machine at every start, so that an agent that lost its files is still known. */
+function identityOf(paths: Paths): string {
+  const machine = readIfThere('/etc/machine-id')?.trim()
+  if (!machine) return randomUUID()
+  return createHash('sha256').update(`${machine} ${paths.root}`).digest('hex').slice(0, 32)
 }

@@ -169,6 +169,13 @@ export class Spool {
     return this.batchesFrom(this.first, 1, 0)[0]?.time
   }
 
+  /** Why batches are kept in memory only; undefined while the disk takes them. */
+  get problem(): string | undefined {
+    return this.failing
+      ? 'its disk cannot be written; changes are kept in memory only, up to 4 MB'
+      : undefined
+  }
+
   /** Takes a batch; `time` in ms since the epoch. Never throws for the disk's sake: see WRITING above. */
   append(time: number, payload: string): Batch {
     const batch: Batch = { prev: this.lastNumber, seq: this.lastNumber + 1, time, payload }

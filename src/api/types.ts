@@ -48,6 +48,8 @@ export interface AgentStatus {
   readonly tried: Readonly<Record<string, string>>
   readonly spooledBatches: number
   readonly spooledBytes: number
+  /** Why the spool does not keep them on its disk. */
+  readonly spoolProblem?: string
 }
 
 /** The line that ends a streamed answer; the CLI takes its exit status from it and does not show it. */

@@ -56,6 +56,12 @@ export function remarks({ status }: AgentView, servers: readonly string[], now: 
       `In the spool, not yet on two servers: ${status.spooledBatches} ${batches}, ${status.spooledBytes} bytes`,
     )
   }
+  if (status.spoolProblem !== undefined) said.push(`The spool is in trouble: ${status.spoolProblem}`)
+  if (status.state === 'searching') {
+    said.push(
+      `No writable server since ${ago(now - status.since)}: what changes is kept in the spool and sent later`,
+    )
+  }
   if (now - status.updated > believedMs) {
     said.push(`netq-agent said this ${ago(now - status.updated)} ago, and nothing since: it may hang`)
   }

@@ -77,6 +77,9 @@ export class Actor {
         return this.join(action.member, view)
       case 'promote':
         return this.promote(action.epoch, view)
+      case 'promote-alone':
+        await (await this.local.redis()).call('REPLICAOF', 'NO', 'ONE')
+        return
       case 'settle':
         return this.settle(action.minReplicas)
       case 'start-sentinel':
@@ -117,9 +120,8 @@ export class Actor {
     await sentinel.call('SENTINEL', 'FAILOVER', MASTER_NAME)
   }
 
-  private async startRedis(as: 'master' | 'fenced' | { replicaOf: string }): Promise<void> {
-    const follow: RedisRole['follow'] =
-      as === 'master' ? 'nobody, as the master' : as === 'fenced' ? 'nobody, fenced' : { ip: as.replicaOf }
+  private async startRedis(as: 'fenced' | { replicaOf: string }): Promise<void> {
+    const follow: RedisRole['follow'] = as === 'fenced' ? 'nobody' : { ip: as.replicaOf }
     const role = { address: this.address, follow, member: this.state.desired?.formed === true }
     mkdirSync(this.paths.redisData, { recursive: true, mode: 0o750 })
     mkdirSync(this.paths.ctsLogs, { recursive: true })

@@ -36,7 +36,7 @@ export function decideChange(
       `${added[0]} is new and cannot be the first: put it second or third, and change the order after. Nothing was changed`,
     )
   }
-  const wait = waitForNewcomer(view, proposal)
+  const wait = waitForNewcomer(view, members, proposal)
   if (wait !== undefined) return { wait }
   const first = proposal.order[0]!
   if (first !== view.self) return switchOver(view, members, first, refuse)
@@ -50,7 +50,7 @@ export function decideChange(
 export function wantedMaster(view: View, members: Reports): string | undefined {
   const proposal = nextProposal(view, members)
   if (!proposal || proposal.base !== view.mine.desired!.generation) return undefined
-  return waitForNewcomer(view, proposal) === undefined ? proposal.order[0] : undefined
+  return waitForNewcomer(view, members, proposal) === undefined ? proposal.order[0] : undefined
 }
 
 /** The oldest proposal that would change something and was not refused. */
@@ -64,13 +64,13 @@ function nextProposal(view: View, members: Reports): Proposal | undefined {
 }
 
 /** Why a replacement cannot begin yet: its own operator has to have told the new server too. */
-function waitForNewcomer({ mine, peers }: View, proposal: Proposal): string | undefined {
+function waitForNewcomer({ mine, peers }: View, members: Reports, proposal: Proposal): string | undefined {
   const newcomer = proposal.order.find((ip) => !mine.desired!.order.includes(ip))
   if (newcomer === undefined) return undefined
+  if ([...members.values()].some((r) => r.greets.includes(newcomer))) return undefined
   const seen = peers.get(newcomer)
   if (!seen || 'unreachable' in seen)
     return `waiting for ${newcomer}: ${seen?.unreachable ?? 'not asked yet'}`
-  if (seen.report.desired?.order.join(' ') === proposal.order.join(' ')) return undefined
   return `waiting for ${newcomer}: run netq config ts add server ${proposal.order.join(' ')} there too`
 }
 

@@ -18,6 +18,13 @@ const PROPOSAL_MS = 3600 * 1000
 /** The master marks its copy this often, in milliseconds; netq.lua reckons with it. */
 const MARK_MS = 1000
 
+/** Who is told how the loop goes; it is told, and never asked. */
+export interface LoopWatch {
+  /** What was seen, and when the question was asked (performance.now()). */
+  looked(view: View, at: number): void
+  roundEnded(): void
+}
+
 /**
  * The one loop of cts-auth: observe, decide, act, again. What it keeps between two rounds are durations only; everything
  * else is seen afresh, so that a restart at any moment loses nothing.
@@ -32,6 +39,7 @@ export class Controller {
   private readonly peers: PeerClient | undefined
   private readonly actor: Actor
   private readonly log: Log
+  private readonly watch: LoopWatch
   private timer: NodeJS.Timeout | undefined
   private stopped = false
   private hurried = false
@@ -44,6 +52,7 @@ export class Controller {
   private marked = 0
   private sentinelRestarted = 0
   private candidatesSeen: readonly string[] = []
+  private greets: readonly string[] = []
   private readonly outcomes = new Map<string, string>()
   private lastWhy = ''
   /** The last decision, for operators. */
@@ -61,6 +70,7 @@ export class Controller {
     peers: PeerClient | undefined
     actor: Actor
     log: Log
+    watch: LoopWatch
   }) {
     this.self = parts.self
     this.version = parts.version
@@ -71,6 +81,7 @@ export class Controller {
     this.peers = parts.peers
     this.actor = parts.actor
     this.log = parts.log
+    this.watch = parts.watch
   }
 
   start(): void {
@@ -103,6 +114,7 @@ export class Controller {
       ...(this.state.desired ? { desired: this.state.desired } : {}),
       ...(this.state.proposal ? { proposal: this.state.proposal } : {}),
       ...(this.actor.refusal ? { refusal: this.actor.refusal } : {}),
+      greets: this.greets,
       voted: this.state.vote.epoch,
       doing: this.problem ?? this.decision.why,
       ...observed,
@@ -140,10 +152,12 @@ export class Controller {
   /** @returns after how many milliseconds to look again */
   private async runRound(): Promise<number> {
     let acted = false
+    const asked = performance.now()
     try {
       const [mine, peers] = await Promise.all([this.report(), this.askPeers()])
       this.settleProposal(mine, peers)
       const view = this.view(mine, peers)
+      this.watch.looked(view, asked)
       this.decision = decide(view)
       const { action, why } = this.decision
       if (why !== this.lastWhy) this.log.info(`${action.do}: ${why}`)
@@ -164,6 +178,8 @@ export class Controller {
       const sentence = sentenceOf(error)
       if (sentence !== this.problem) this.log.warning(`${this.decision.action.do}: ${sentence}`)
       this.problem = sentence
+    } finally {
+      this.watch.roundEnded()
     }
     return acted ? AFTER_ACTION_MS : AT_REST_MS
   }
@@ -173,6 +189,10 @@ export class Controller {
     const reports = [mine, ...[...peers.values()].flatMap((seen) => ('report' in seen ? [seen.report] : []))]
     this.candidatesSeen = reports.flatMap((r) => (r.desired?.formed ? (r.proposal?.order ?? []) : []))
     const { proposal, desired } = this.state
+    const orders = reports.flatMap((r) => (r.desired?.formed && r.proposal ? [r.proposal.order.join()] : []))
+    this.greets = reports
+      .filter((r) => !desired?.order.includes(r.ip) && orders.includes(r.desired?.order.join() ?? ''))
+      .map((r) => r.ip)
     if (!proposal) return
     const done = desired?.order.join() === proposal.order.join()
     const refusal = reports.find((r) => r.refusal?.id === proposal.id)?.refusal?.sentence

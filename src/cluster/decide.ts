@@ -35,6 +35,8 @@ export function decide(view: View): Decision {
 
 /** How long a dead master's own server leaves it to the Sentinels to replace it before it starts it again, fenced. */
 const LEAVE_TO_SENTINELS_MS = 5000
+/** What an operator does about a server whose configuration is gone. */
+const LOST = 'and what it knew of that is lost: run netq config ts add server with the servers of the cluster'
 /** How long two may say that they are the master before the older one gives way, in milliseconds. */
 const RIVAL_MS = 1500
 /** A Sentinel is started anew at most this often, in milliseconds: a lost server that is alive may name itself again. */
@@ -47,13 +49,14 @@ function alone({ mine, settled }: View): Decision {
   if (sentinel) return { action: { do: 'stop-sentinel' }, why: 'HA is off: a Sentinel has nothing to watch' }
   if (!redis) {
     if (mine.redisProblem) return nothing(mine.redisProblem)
-    return { action: { do: 'start-redis', as: 'master' }, why: 'HA is off and Redis is not running' }
+    return { action: { do: 'start-redis', as: 'fenced' }, why: 'HA is off and Redis is not running' }
   }
+  if (redis.loading) return nothing('Redis is loading its data')
   if (redis.role !== 'master') {
-    return {
-      action: { do: 'promote', epoch: redis.epoch + 1 },
-      why: 'HA is off: the only server is the master',
-    }
+    // cluster.json is gone, the data is not: to go on alone with it would make a second cluster.
+    if (redis.clusterId !== '')
+      return nothing(`the data here belong to the cluster ${redis.clusterId}, ${LOST}`)
+    return { action: { do: 'promote-alone' }, why: 'HA is off: the only server is the master' }
   }
   if (!settled)
     return { action: { do: 'settle', minReplicas: 0 }, why: 'the settings are not those of a single server' }
@@ -62,15 +65,15 @@ function alone({ mine, settled }: View): Decision {
 
 function waiting(view: View, order: readonly string[]): Decision {
   const { mine, self } = view
-  const base = alone(view)
-  if (base.action.do !== 'mark' || !mine.redis) return base
-  // Until all three are there, this server goes on as it is, and says what it waits for.
-  const wait = (why: string): Decision => ({ ...base, why })
   const begun = [...reportsOf(view).values()].find(
     (r) => r.ip !== self && r.desired?.formed && r.desired.order.join(' ') === order.join(' '),
   )
   // Also for a first server that lost its disk: the cluster goes on without it, and it must not begin another one.
   if (begun) return { action: { do: 'join', member: begun.ip }, why: `${begun.ip} is in the cluster already` }
+  const base = alone(view)
+  if (base.action.do !== 'mark' || !mine.redis) return base
+  // Until all three are there, this server goes on as it is, and says what it waits for.
+  const wait = (why: string): Decision => ({ ...base, why })
   for (const ip of order.filter((other) => other !== self)) {
     const seen = view.peers.get(ip)
     if (!seen || 'unreachable' in seen)
@@ -124,7 +127,10 @@ function member(view: View, order: readonly string[]): Decision {
     // name the dead one, and the replica that they have just promoted must not go back to it.
     // And not at once: in a switchover two are masters for a few milliseconds, and only the first is seen as one.
     if (master !== undefined && master !== self && masters.includes(master)) {
-      if (view.rivalMs < RIVAL_MS) return nothing(`${master} says that it is the master too; looking again`)
+      const failingOver = [...members.values()].some((r) => r.sentinel?.failover)
+      if (view.rivalMs < RIVAL_MS || failingOver) {
+        return nothing(`${master} says that it is the master too; looking again`)
+      }
       return {
         action: { do: 'follow', master },
         why: `${master} is the master by a newer decision than this server's`,

@@ -9,7 +9,7 @@ import type { Seen, ServerReport } from './types.ts'
 /** Where the cts-auths of a cluster speak to each other: mutual TLS. */
 export const PEER_PORT = 9001
 /** A server that has not answered by then is shown as unreachable, in milliseconds. */
-const ANSWER_MS = 700
+const ANSWER_MS = 1200
 
 /** A peer's certificate is not the one that was pinned, or it is a stranger. */
 class NotTrusted extends Error {}

@@ -10,7 +10,8 @@ export const NOWHERE = { ip: '127.0.0.1', port: 1 } as const
 export interface RedisRole {
   /** The server's own address; undefined before it has one (a single server listens on all). */
   readonly address: string | undefined
-  readonly follow: 'nobody, as the master' | 'nobody, fenced' | { readonly ip: string }
+  /** A Redis is never started as a master: the one that is to be it is promoted once it is up. */
+  readonly follow: 'nobody' | { readonly ip: string }
   readonly member: boolean
 }
 
@@ -54,8 +55,8 @@ export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): st
     `masterauth ${secrets.replica}`,
     ...redisUsers(secrets).map((user) => `user ${user}`),
   ]
-  if (follow === 'nobody, fenced') lines.push(`replicaof ${NOWHERE.ip} ${NOWHERE.port}`)
-  else if (typeof follow === 'object') lines.push(`replicaof ${follow.ip} ${REDIS_PORT}`)
+  if (follow === 'nobody') lines.push(`replicaof ${NOWHERE.ip} ${NOWHERE.port}`)
+  else lines.push(`replicaof ${follow.ip} ${REDIS_PORT}`)
   return `${lines.join('\n')}\n`
 }
 

@@ -81,6 +81,7 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
   const total = number('master_sync_total_bytes')
   return {
     role: master ? 'master' : 'replica',
+    diskOk: fields.get('aof_last_write_status') !== 'err' && fields.get('rdb_last_bgsave_status') !== 'err',
     ...(master || fenced || follows === undefined ? {} : { follows }),
     linkUp: fields.get('master_link_status') === 'up',
     everLinked: !master && number('master_link_down_since_seconds') !== -1,

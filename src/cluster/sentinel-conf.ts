@@ -7,8 +7,8 @@ import { digest } from './redis-conf.ts'
 
 /** How long a master must not answer until a Sentinel holds it for lost, in milliseconds. */
 const DOWN_AFTER_MS = 1000
-/** After a failed attempt the next one comes after twice this time, in milliseconds. */
-const FAILOVER_TIMEOUT_MS = 10_000
+/** After an attempt or a vote the next failover comes after twice this time, in milliseconds: a second loss waits. */
+const FAILOVER_TIMEOUT_MS = 4000
 
 export interface Watch {
   readonly address: string

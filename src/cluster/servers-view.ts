@@ -144,6 +144,8 @@ function statusOf(
   if (!desired && cluster.servers > 1) return 'not configured'
   if (!redis) return redisProblem ? 'Redis does not answer' : 'Redis is down'
   if (redis.loading) return 'loading'
+  if (!redis.diskOk)
+    return redis.role === 'master' ? 'no writes: disk full or failing' : 'disk full or failing'
   if (cluster.servers === 1) return 'ok'
   if (!desired?.formed) return 'waiting'
   if (redis.role === 'replica') {
@@ -152,6 +154,7 @@ function statusOf(
     if (!redis.linkUp) return 'link down'
     if (cluster.now - redis.markerTime > STALE_MARK_MS) return 'stale'
   } else if (redis.replicas.length < redis.minReplicas) return 'no writes: no replica'
+  else if (cluster.now - redis.markerTime > STALE_MARK_MS) return 'no writes'
   if (!sentinel) return sentinelProblem ? 'Sentinel does not answer' : 'Sentinel is down'
   if (sentinel.tilt) return 'tilt'
   if (sentinel.others > cluster.servers - 1) return 'stale sentinel'

@@ -55,6 +55,8 @@ export interface RedisReport {
   readonly generation: number
   readonly servers: readonly string[]
   readonly priority: number
+  /** Whether the last write to its disk went well; a master whose disk is full takes no writes. */
+  readonly diskOk: boolean
 }
 
 export interface SentinelReport {
@@ -82,6 +84,8 @@ export interface ServerReport {
   readonly doing: string
   readonly proposal?: Proposal
   readonly refusal?: Refusal
+  /** New servers that it sees and that were told of the change they belong to. A master that leaves cannot see them. */
+  readonly greets: readonly string[]
   /** The highest epoch in which this server gave its vote. */
   readonly voted: number
   /** Absent: the process runs not, or answers not (`redisProblem` says which). */
@@ -122,11 +126,12 @@ export interface View {
 /** What the loop does next, and the sentence why. One action at a time; then it looks again. */
 export type Action =
   | { readonly do: 'nothing' }
-  | { readonly do: 'start-redis'; readonly as: 'master' | 'fenced' | { readonly replicaOf: string } }
+  | { readonly do: 'start-redis'; readonly as: 'fenced' | { readonly replicaOf: string } }
   | { readonly do: 'follow'; readonly master: string }
   | { readonly do: 'form' }
   | { readonly do: 'join'; readonly member: string }
   | { readonly do: 'promote'; readonly epoch: number }
+  | { readonly do: 'promote-alone' }
   | { readonly do: 'settle'; readonly minReplicas: 0 | 1 }
   | { readonly do: 'start-sentinel'; readonly master: string; readonly epoch: number }
   | { readonly do: 'stop-sentinel' }

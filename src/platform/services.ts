@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { readIfThere, replaceFile } from './files.ts'
+import { readIfThere } from './files.ts'
 import type { Paths } from './paths.ts'
 
 export type ServiceName = 'redis' | 'sentinel' | 'cts-auth' | 'netqd' | 'netq-agent'
@@ -25,6 +25,9 @@ interface Process {
   started: string
 }
 
+/** Keeps its line of /proc in the file $0, and becomes the command that follows. */
+const BECOME = 'read -r stat < /proc/$$/stat && echo "$stat" > "$0" && exec "$@"'
+
 const here = import.meta.dirname
 /** Where the bundled programs are: this folder once bundled, the checkout's `dist` when run from source. */
 const programs = basename(here) === 'dist' ? here : join(here, '../../dist')
@@ -32,8 +35,13 @@ const programs = basename(here) === 'dist' ? here : join(here, '../../dist')
 /**
  * Services as detached child processes, known by a file each below `run/`: they outlive whoever started them, as they
  * would under systemd, and whoever comes next finds them again. Nothing here restarts what dies; cts-auth's loop does.
+ * @param inside what enters the place in which they run and becomes the command behind it, e.g. `nsenter ...`
  */
-export function childServices(paths: Paths, environment: NodeJS.ProcessEnv = process.env): Services {
+export function childServices(
+  paths: Paths,
+  environment: NodeJS.ProcessEnv = process.env,
+  inside: readonly string[] = [],
+): Services {
   const commands: Record<ServiceName, { argv: string[]; log: string }> = {
     redis: { argv: ['redis-server', paths.redisConfig], log: paths.redisLog },
     sentinel: { argv: ['redis-server', paths.sentinelConfig, '--sentinel'], log: paths.sentinelLog },
@@ -44,10 +52,8 @@ export function childServices(paths: Paths, environment: NodeJS.ProcessEnv = pro
   const file = (name: ServiceName) => join(paths.pids, name)
 
   async function running(name: ServiceName): Promise<Process | undefined> {
-    const text = readIfThere(file(name))
-    if (text === undefined) return undefined
-    const known = JSON.parse(text) as Process
-    return processState(known.pid)?.started === known.started ? known : undefined
+    const known = parseStat(readIfThere(file(name)))
+    return known && processState(known.pid)?.started === known.started ? known : undefined
   }
 
   async function end(name: ServiceName, signal: 'SIGTERM' | 'SIGKILL', graceMs: number): Promise<void> {
@@ -73,19 +79,27 @@ export function childServices(paths: Paths, environment: NodeJS.ProcessEnv = pro
     mkdirSync(dirname(log), { recursive: true })
     const out = openSync(log, 'a', 0o640)
     try {
-      const child = spawn(argv[0]!, argv.slice(1), {
+      // The process writes down itself who it is before it becomes the program: nobody can die in between.
+      mkdirSync(paths.pids, { recursive: true })
+      const [command = '', ...rest] = [...inside, 'sh', '-c', BECOME, file(name), ...argv]
+      const child = spawn(command, rest, {
         detached: true,
         stdio: ['ignore', out, out],
         env: { ...environment, NETQ_ROOT: paths.root },
         cwd: paths.root,
       })
-      await new Promise<void>((resolve, reject) => {
-        child.once('spawn', resolve)
-        child.once('error', (error) => reject(new Error(`${name} could not be started: ${error.message}`)))
+      let failed: string | undefined
+      child.once('error', (error) => {
+        failed = error.message
+      })
+      child.once('exit', () => {
+        failed = `it ended at once; its log ${log} says why`
       })
       child.unref()
-      const state = processState(child.pid!)
-      if (state) replaceFile(file(name), JSON.stringify({ pid: child.pid, started: state.started }))
+      while ((await running(name))?.pid !== child.pid) {
+        if (failed !== undefined) throw new Error(`${name} could not be started: ${failed}`)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
     } finally {
       closeSync(out)
     }
@@ -117,16 +131,22 @@ export function startedServices(paths: Paths): ServiceName[] {
   }
 }
 
-/** Start time of a live process; undefined when there is none (a zombie is none). */
-function processState(pid: number): { started: string } | undefined {
+/** A live process as the kernel has it; undefined when there is none (a zombie is none). */
+function processState(pid: number): Process | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The command name, in parentheses, may itself hold spaces and parentheses: fields count from the last ')'.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { started: fields[19]! }
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return /\) [ZX] /.test(text) ? undefined : parseStat(text)
   } catch {
     return undefined
   }
+}
+
+/** A line of /proc/<pid>/stat; undefined if it is not one. */
+function parseStat(text: string | undefined): Process | undefined {
+  // The command name, in parentheses, may itself hold spaces and parentheses: fields count from the last ')'.
+  const [, pid, rest] = /^(\d+) \(.*\) (.*)$/s.exec(text ?? '') ?? []
+  const started = rest?.split(' ')[19]
+  return pid && started ? { pid: Number(pid), started } : undefined
 }
 
 function signalProcess(known: Process, signal: NodeJS.Signals): void {

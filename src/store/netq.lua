@@ -19,7 +19,9 @@
 --        CONTROL roles          HASH    <ip> -> "<role> <since>"
 local DATA = '@PREFIX@d:'
 local CONTROL = '@PREFIX@c:'
-local MAX_PAYLOAD = 4 * 1024 * 1024
+-- A batch holds the master up while it is applied: 9.8 s for 4 MiB of the shortest lines (measured), 10 ms for this.
+local MAX_PAYLOAD = 1024 * 1024
+local MAX_LINES = 1000
 local NAME = '^[%w][%w%._%-]*$'
 -- An agent that takes over a host name from another one must wait until the other has been silent this long.
 local TAKEOVER_MS = 90000
@@ -32,6 +34,12 @@ end
 -- 1795446667087 and not 1.795446667087e+12, as Lua would print it.
 local function int(n)
   return string.format('%.0f', n)
+end
+
+-- JSON as every reader takes it: cjson alone would also take NaN, hexadecimal numbers and raw control characters.
+local function is_json(text)
+  cjson.decode_invalid_numbers(false)
+  return not string.find(text, '%c') and (pcall(cjson.decode, text))
 end
 
 local function refuse(reason)
@@ -91,7 +99,7 @@ local function beat(_, args)
   local host, session, atime, info = args[1], args[2], whole(args[3]), args[4]
   local problem = check_host(host)
   if problem then return refuse(problem) end
-  if not atime or not info or #info > 4096 or not pcall(cjson.decode, info) then
+  if not atime or not info or #info > 4096 or not is_json(info) then
     return refuse('the heartbeat is not well formed')
   end
   local key = agent_key(host)
@@ -104,20 +112,24 @@ end
 
 -- The lines of a payload as {op, table, key, row}; or nil and what is wrong. Nothing has been written by then.
 local function parse(payload)
-  local changes = {}
+  local changes, ends = {}, 0
   for line in string.gmatch(payload, '([^\n]+)') do
     local op, tbl, rest = string.match(line, '^(%u)\t([a-z][a-z0-9%-]*)(.*)$')
     local n = #changes + 1
+    if n > MAX_LINES then return nil, 'it has more than 1000 lines' end
     if op == 'P' or op == 'S' then
       local key, row = string.match(rest, '^\t([^\t]+)\t({.*})$')
       if not key or #key > 1024 then return nil, 'line ' .. n .. ' is not a key and a row' end
-      if not pcall(cjson.decode, row) then return nil, 'line ' .. n .. ' is not JSON' end
+      if not is_json(row) then return nil, 'line ' .. n .. ' is not JSON' end
       changes[n] = { op, tbl, key, row, line }
     elseif op == 'D' then
       local key = string.match(rest, '^\t([^\t]+)$')
       if not key then return nil, 'line ' .. n .. ' names no key' end
       changes[n] = { op, tbl, key, nil, line }
     elseif op and (op == 'B' or op == 'E') and rest == '' then
+      -- The end of a reading looks at every row of its table: once a batch.
+      if op == 'E' then ends = ends + 1 end
+      if ends > 1 then return nil, 'it ends more than one full reading' end
       changes[n] = { op, tbl, nil, nil, line }
     elseif string.match(line, '^G\t%d+\t%d+\t[^\t]+$') then
       changes[n] = { 'G', nil, nil, nil, line }
@@ -188,7 +200,7 @@ local function apply(_, args)
   local problem = check_host(host)
   if problem then return refuse(problem) end
   if not prev or not seq or prev >= seq or not atime then return refuse('the numbers of the batch are not well formed') end
-  if not payload or #payload > MAX_PAYLOAD then return refuse('the batch is larger than 4 MiB') end
+  if not payload or #payload > MAX_PAYLOAD then return refuse('the batch is larger than 1 MiB') end
   local key = agent_key(host)
   local known = redis.call('HMGET', key, 'session', 'mark')
   if known[1] ~= session then return foreign(host) end

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Row, StoredRow } from '../tables/table.ts'
+import type { Row, StoredRow, Value } from '../tables/table.ts'
 import { connect, type Target } from './connection.ts'
 import { keysUnder } from './keys.ts'
 import type { AgentInfo, AgentRecord, StoreHealth, StoreReader } from './types.ts'
@@ -27,7 +27,9 @@ export class LocalReader implements StoreReader {
 
   async rows(table: string, hostnames: readonly string[]): Promise<StoredRow[]> {
     const hashes = await this.each(hostnames, (host) => this.keys.state(table, host))
-    return hashes.flatMap((hash, i) => Object.values(hash).map((text) => storedRow(hostnames[i]!, text)))
+    return hashes.flatMap((hash, i) =>
+      Object.values(hash).flatMap((text) => storedRow(hostnames[i]!, text) ?? []),
+    )
   }
 
   async health(): Promise<StoreHealth> {
@@ -63,22 +65,48 @@ export class LocalReader implements StoreReader {
   }
 }
 
-/** "<server time> <agent time> <row as JSON>", as netq.lua writes it. */
-function storedRow(hostname: string, text: string): StoredRow {
+/**
+ * "<server time> <agent time> <row as JSON>", as netq.lua writes it; undefined if the row is not one. Anybody on the
+ * network can push what the function takes, and one bad row must not hide all the others.
+ */
+function storedRow(hostname: string, text: string): StoredRow | undefined {
   const first = text.indexOf(' ')
   const second = text.indexOf(' ', first + 1)
+  const row = objectOf(text.slice(second + 1))
+  if (!row || !Object.values(row).every(isValue)) return undefined
   return {
     hostname,
     serverTime: Number(text.slice(0, first)),
     agentTime: Number(text.slice(first + 1, second)),
-    row: JSON.parse(text.slice(second + 1)) as Row,
+    row: row as Row,
   }
 }
 
+function objectOf(json: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isValue(value: unknown): value is Value {
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'string')
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value)
+}
+
 function agentRecord(hostname: string, hash: Record<string, string>): AgentRecord {
-  const info: AgentInfo = hash.info
-    ? (JSON.parse(hash.info) as AgentInfo)
-    : { version: '', systemStart: 0, agentStart: 0, spooledBatches: 0, spooledBytes: 0 }
+  const said = objectOf(hash.info ?? '{}') ?? {}
+  const number = (name: keyof AgentInfo) => (typeof said[name] === 'number' ? said[name] : 0)
+  const info: AgentInfo = {
+    version: typeof said.version === 'string' ? said.version : '',
+    systemStart: number('systemStart'),
+    agentStart: number('agentStart'),
+    spooledBatches: number('spooledBatches'),
+    spooledBytes: number('spooledBytes'),
+    ...(typeof said.ntpSync === 'boolean' ? { ntpSync: said.ntpSync } : {}),
+  }
   return {
     hostname,
     mark: Number(hash.mark ?? 0),

@@ -1,44 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { check } from '../../lab/check.ts'
-import { LabCluster } from '../../lab/cluster.ts'
 import { Progress } from '../../lab/progress.ts'
-import { freshAddresses } from '../support/addresses.ts'
+import { TestCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 
-const program = join(import.meta.dirname, '../../dist/netq.cjs')
-let folder: string
-let cluster: LabCluster
-
+let cluster: TestCluster
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'c-'))
-  cluster = new LabCluster(folder, freshAddresses(), program)
+  cluster = new TestCluster()
 })
-afterEach(async () => {
-  await cluster.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => cluster.end())
 
-/** What `netq config ts show server` says on a server: "<address> <role> <master> <status>" each. */
-async function shown(name: string): Promise<string[]> {
-  const { out } = await cluster.netq(name, 'config', 'ts', 'show', 'server', 'json')
-  const { servers } = JSON.parse(out) as { servers: Record<string, string>[] }
-  return servers.map((line) => `${line.server} ${line.role} ${line.master} ${line.status}`)
-}
-
-function addServers(name: string, words: readonly string[] = cluster.addresses) {
-  return cluster.netq(name, 'config', 'ts', 'add', 'server', ...words)
-}
-
-async function formed(): Promise<void> {
-  await cluster.start()
-  for (const { name } of cluster.servers) {
-    await until('cts-auth answers', 10_000, async () => (await addServers(name)).status === 0)
-  }
-  await until('all are ok', 20_000, () => cluster.allOk(cluster.named('ts01')))
-}
+const shown = (name: string) => cluster.shown(name)
+const addServers = (name: string, words?: readonly string[]) => cluster.addServers(name, words)
+const formed = () => cluster.form()
 
 describe('the main job', () => {
   test('kills the master under load: nothing acknowledged is lost, nothing is doubled, order is kept', async () => {

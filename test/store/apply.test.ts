@@ -105,6 +105,10 @@ describe('netq_apply', () => {
     ['a row that is no object', 'P\tlink\tswp1\t[1]'],
     ['a change without a key', 'P\tlink\t{"mtu":1}'],
     ['a table that is no name', 'P\t../../x\tswp1\t{"mtu":1}'],
+    ['a number that is none in JSON', 'P\tlink\tswp1\t{"mtu":NaN}'],
+    ['a raw control character in a row', 'P\tlink\tswp1\t{"mtu":"\u0001"}'],
+    ['more than a thousand lines', 'D\tlink\tx\n'.repeat(1001)],
+    ['the ends of two full readings', 'B\tlink\nE\tlink\nB\tlink\nE\tlink'],
     ['text after the row', 'P\tlink\tswp1\t{"mtu":1} {"mtu":2}'],
   ])('refuses %s with a reason, whole, and nothing of it is applied', async (_, line) => {
     const { apply, state, log } = await agent()
@@ -164,6 +168,13 @@ describe('netq_apply', () => {
   })
 })
 
+test('a heartbeat that is not JSON for everyone is refused', async () => {
+  const { call } = await agent()
+  for (const info of ['{"version":NaN}', '{"a":"\n"}', '{']) {
+    await expect(call('netq_beat', 'bb', 1000, info), info).rejects.toThrow(/REFUSED/)
+  }
+})
+
 describe('who writes for a host', () => {
   test('a second agent of the same name is refused while the first lives', async () => {
     const { call } = await agent()
@@ -190,10 +201,12 @@ describe('what the network may do', () => {
   })
 
   test('it cannot call the functions for cts-auth', async () => {
-    await expect(network.call('FCALL', 'netq_cluster', 0, 'x', '127.0.0.1')).rejects.toThrow(/can't access/)
-    await expect(network.call('FCALL', 'netq_marker', 0, '9', '0', '1.2.3.4', 'master')).rejects.toThrow(
+    await expect(network.call('FCALL', 'netq_cluster', 0, 'x', '1', '127.0.0.1')).rejects.toThrow(
       /can't access/,
     )
+    await expect(
+      network.call('FCALL', 'netq_marker', 0, '9', '0', 'why', '1.2.3.4', 'master'),
+    ).rejects.toThrow(/can't access/)
     expect(await store.admin.hgetall(keys.cluster)).toEqual({})
   })
 

@@ -19,10 +19,7 @@ export async function startStore() {
   const secrets = secretsFrom('ab'.repeat(32))
   const [address] = freshAddresses()
   const config = join(root, 'redis.conf')
-  writeFileSync(
-    config,
-    redisConfig(paths, secrets, { address, follow: 'nobody, as the master', member: false }),
-  )
+  writeFileSync(config, redisConfig(paths, secrets, { address, follow: 'nobody', member: false }))
   const child = spawn('redis-server', [config], { stdio: 'ignore' })
   const open: Redis[] = []
   const target = { host: address, port: REDIS_PORT }
@@ -36,8 +33,7 @@ export async function startStore() {
     admin = await as({ username: ADMIN, password: secrets.admin })
     return true
   })
-  await loadLibrary(admin!, secrets.prefix)
-  return {
+  const store = {
     admin: admin!,
     secrets,
     address,
@@ -49,5 +45,13 @@ export async function startStore() {
       await new Promise((resolve) => child.once('exit', resolve))
       rmSync(root, { recursive: true, force: true })
     },
+  }
+  try {
+    await admin!.call('REPLICAOF', 'NO', 'ONE')
+    await loadLibrary(admin!, secrets.prefix)
+    return store
+  } catch (error) {
+    await store.stop()
+    throw error
   }
 }

@@ -1,0 +1,106 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LabCluster } from '../../lab/cluster.ts'
+import { History } from '../../lab/history.ts'
+import { LabServer } from '../../lab/server.ts'
+import { type SyntheticAgent, syntheticAgent } from '../../lab/synthetic.ts'
+import { freshAddresses } from './addresses.ts'
+import { until } from './until.ts'
+
+const program = join(import.meta.dirname, '../../dist/netq.cjs')
+
+/** A lab cluster of its own for a test, with what an operator does and sees, and agents whose history is checked. */
+export class TestCluster extends LabCluster {
+  readonly history = new History()
+  private readonly agents: SyntheticAgent[] = []
+
+  constructor() {
+    super(mkdtempSync(join(tmpdir(), 'c-')), freshAddresses(), program)
+  }
+
+  addServers(name: string, words: readonly string[] = this.addresses) {
+    return this.netq(name, 'config', 'ts', 'add', 'server', ...words)
+  }
+
+  /** What `netq config ts show server` says on a server: "<address> <role> <master> <status>" each. */
+  async shown(name: string): Promise<string[]> {
+    const { out } = await this.netq(name, 'config', 'ts', 'show', 'server', 'json')
+    const { servers } = JSON.parse(out) as { servers: Record<string, string>[] }
+    return servers.map((line) => `${line.server} ${line.role} ${line.master} ${line.status}`)
+  }
+
+  /** Starts the three and forms the cluster, as the page says. */
+  async form(): Promise<void> {
+    await this.start()
+    for (const { name } of this.servers) {
+      await until(
+        `add server works on ${name}`,
+        15_000,
+        async () => (await this.addServers(name)).status === 0,
+      )
+    }
+    await this.settled('ts01')
+  }
+
+  async settled(name: string): Promise<void> {
+    await until(`all servers are ok on ${name}`, 40_000, () => this.allOk(this.named(name)))
+  }
+
+  /** A fourth server, as a new machine with nothing on it. */
+  async newServer(name: string): Promise<LabServer> {
+    const address = this.addresses[0]!.replace(/\d+$/, '8')
+    const server = new LabServer(name, address, join(this.folder, name))
+    this.add(server)
+    await this.start()
+    await until(`${name} answers`, 10_000, async () => {
+      return (await this.netq(name, 'config', 'ts', 'show', 'server')).status === 0
+    })
+    return server
+  }
+
+  /** Agents that push; resolves once the first changes are acknowledged. */
+  async load(agents = 3, changesPerSecond = 40): Promise<void> {
+    for (let i = 1; i <= agents; i++) {
+      const root = join(this.folder, 'agents', `load${i}`)
+      mkdirSync(root, { recursive: true })
+      const one = syntheticAgent({
+        host: `load${i}`,
+        root,
+        servers: this.addresses.slice(0, 3),
+        changesPerSecond,
+        history: this.history,
+      })
+      this.agents.push(one)
+      one.agent.start()
+    }
+    const before = this.history.acknowledged()
+    await until('changes are acknowledged', 15_000, () => this.history.acknowledged() > before + 100)
+  }
+
+  /** Ends the load and resolves to what is wrong on the servers, '' for nothing; the servers hold everything by then. */
+  async verdict(names: readonly string[]): Promise<string> {
+    for (const { quiet } of this.agents) quiet()
+    await until('everything is acknowledged', 30_000, () => this.history.complete())
+    const verdicts = new Map<string, string>()
+    await until('the servers hold everything', 15_000, async () => {
+      for (const name of names) {
+        const { lost, duplicated, faults } = await this.history.check(this.named(name))
+        verdicts.set(
+          name,
+          lost + duplicated + faults.length === 0
+            ? ''
+            : `${name}: ${lost} lost, ${duplicated} doubled, ${faults}`,
+        )
+      }
+      return [...verdicts.values()].every((one) => one === '')
+    }).catch(() => {})
+    return [...verdicts.values()].filter((one) => one !== '').join('; ')
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.agents.map(({ agent }) => agent.stop()))
+    await this.stop()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
