@@ -23,6 +23,21 @@ export interface AddServersRequest {
   readonly addresses: readonly string[]
   /** Only say what would be done. */
   readonly dryRun?: boolean
+  /** Answer with one JSON object at the end: the sentences and the exit status. */
+  readonly json?: boolean
+}
+
+/**
+ * POST /v1/servers/delete (`netq config ts del server`) and /v1/reset (`netq config ts reset-cluster`) on cts-auth.
+ * Without `yes` they only say what they would do. They stream.
+ */
+export interface ConfirmRequest {
+  readonly yes?: boolean
+}
+
+/** POST /v1/history (`netq config ts show history`) and /v1/servers/config (`... show server config`) on cts-auth. */
+export interface JsonRequest {
+  readonly json?: boolean
 }
 
 /** POST /v1/servers/show on cts-auth: `netq config ts show server [<ip>] [json]`. */
@@ -51,6 +66,9 @@ export interface AgentStatus {
   /** Why the spool does not keep them on its disk. */
   readonly spoolProblem?: string
 }
+
+/** The status of a plan that an operator has to confirm with `yes`. */
+export const NEEDS_YES = 3
 
 /** The line that ends a streamed answer; the CLI takes its exit status from it and does not show it. */
 export const EXIT_MARK = '\u0000exit '

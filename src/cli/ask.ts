@@ -1,4 +1,4 @@
-import { EXIT_MARK } from '../api/types.ts'
+import { EXIT_MARK, NEEDS_YES } from '../api/types.ts'
 import { pathsUnder } from '../platform/paths.ts'
 import type { Arguments } from '../tables/table.ts'
 import type { Command, Context } from './command.ts'
@@ -16,6 +16,16 @@ const firstByteMs = 5000
  * command that changes something goes to the first server only.
  */
 export async function ask(command: RemoteCommand, args: Arguments, context: Context): Promise<number> {
+  if (!command.confirms || args.yes) return askOnce(command, args, context)
+  const status = await askOnce(command, args, context)
+  if (status !== NEEDS_YES) return status
+  const sure = await context.io.confirm('Go on?')
+  if (sure) return askOnce(command, { ...args, yes: true }, context)
+  await context.io.err(`Nothing was changed.${sure === undefined ? ' To do it, add the word: yes' : ''}\n`)
+  return 1
+}
+
+async function askOnce(command: RemoteCommand, args: Arguments, context: Context): Promise<number> {
   const { io, places, on } = context
   const candidates = on === undefined ? places.servers : [placeNamed(places, on)]
   const servers = command.changes ? candidates.slice(0, 1) : candidates

@@ -33,6 +33,8 @@ export type Command = Line &
         readonly where: 'netqd' | 'cts-auth'
         /** A command that changes something is never asked of a second server when the first does not answer. */
         readonly changes?: true
+        /** Without `yes` the daemon only says what it would do; the operator is asked, and it is asked again with it. */
+        readonly confirms?: true
         request(args: Arguments): Request
       }
     | {

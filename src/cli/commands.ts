@@ -1,4 +1,10 @@
-import type { AddServersRequest, ShowRequest, ShowServersRequest } from '../api/types.ts'
+import type {
+  AddServersRequest,
+  ConfirmRequest,
+  JsonRequest,
+  ShowRequest,
+  ShowServersRequest,
+} from '../api/types.ts'
 import type { Arguments, Table } from '../tables/table.ts'
 import type { Command, Context } from './command.ts'
 import { bashScript } from './completion.ts'
@@ -33,16 +39,23 @@ function showCommand(table: string, show: number, usage: string, summary: string
 /** The words of a value that may be given several times. */
 const wordsOf = (value: string | true | undefined) => (typeof value === 'string' ? value.split(' ') : [])
 
+const jsonOf = (args: Arguments): JsonRequest => (args.json ? { json: true } : {})
+const confirmOf = (args: Arguments): ConfirmRequest => (args.yes ? { yes: true } : {})
+
 const clusterCommands: readonly Command[] = [
   {
     // cts-auth judges the addresses, so that the command line and the console refuse them in the same words.
-    usage: 'config ts add server <address>...',
-    shown: ['config ts add server <ip-master> <ip-replica> <ip-replica>'],
-    summary: 'Make a cluster of three telemetry servers; the first is its master',
+    usage: 'config ts add server <address>... [dry-run] [json]',
+    shown: ['config ts add server <ip-master> <ip-replica> <ip-replica> [dry-run] [json]'],
+    summary: 'Make a cluster of three telemetry servers, change its master (the first) or replace a server',
     where: 'cts-auth',
     changes: true,
     request(args) {
-      const body: AddServersRequest = { addresses: wordsOf(args.address) }
+      const body: AddServersRequest = {
+        addresses: wordsOf(args.address),
+        ...(args['dry-run'] ? { dryRun: true } : {}),
+        ...(args.json ? { json: true } : {}),
+      }
       return { path: '/v1/servers', body }
     },
   },
@@ -57,6 +70,34 @@ const clusterCommands: readonly Command[] = [
       }
       return { path: '/v1/servers/show', body }
     },
+  },
+  {
+    usage: 'config ts show server config [json]',
+    summary: 'What was configured on each server, against what is',
+    where: 'cts-auth',
+    request: (args) => ({ path: '/v1/servers/config', body: jsonOf(args) }),
+  },
+  {
+    usage: 'config ts show history [json]',
+    summary: 'Every change of master: when, why, and how long no write was taken',
+    where: 'cts-auth',
+    request: (args) => ({ path: '/v1/history', body: jsonOf(args) }),
+  },
+  {
+    usage: 'config ts del server [yes]',
+    summary: 'Turn HA off: the master goes on alone with all data',
+    where: 'cts-auth',
+    changes: true,
+    confirms: true,
+    request: (args) => ({ path: '/v1/servers/delete', body: confirmOf(args) }),
+  },
+  {
+    usage: 'config ts reset-cluster [yes]',
+    summary: "Make the Sentinels' state anew; data are never touched",
+    where: 'cts-auth',
+    changes: true,
+    confirms: true,
+    request: (args) => ({ path: '/v1/reset', body: confirmOf(args) }),
   },
 ]
 

@@ -2,6 +2,8 @@
 export interface Io {
   out(text: string | Uint8Array): Promise<void>
   err(text: string): Promise<void>
+  /** Asks whoever sits at the terminal; undefined where nobody does. */
+  confirm(question: string): Promise<boolean | undefined>
 }
 
 /**
@@ -21,5 +23,15 @@ export function processIo(): Io {
   return {
     out: (text) => write(process.stdout, text),
     err: (text) => write(process.stderr, text),
+    confirm: async (question) => {
+      if (!process.stdin.isTTY) return undefined
+      await write(process.stdout, `${question} [y/N] `)
+      const answer = await new Promise<string>((resolve) => {
+        process.stdin.once('data', (data) => resolve(String(data)))
+        process.stdin.once('end', () => resolve(''))
+      })
+      process.stdin.pause()
+      return /^y(es)?\s*$/i.test(answer)
+    },
   }
 }

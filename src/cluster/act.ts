@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { ensureSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
@@ -21,6 +21,8 @@ import type { Action, Refusal, View } from './types.ts'
 const KEEP_LOG_MS = 24 * 3600 * 1000
 /** Why a server is the master, where nothing else is known: the Sentinels promoted it. */
 export const FAILOVER = 'failover: the master was lost'
+/** How many copies of data that had to make room are kept. */
+const ARCHIVES = 5
 /** How often a Sentinel asks its Redis servers for their state, in milliseconds. */
 const INFO_PERIOD_MS = 500
 /** Past this share of maxmemory the log is shortened, so that the state of now always has room. */
@@ -79,6 +81,7 @@ export class Actor {
         return this.promote(action.epoch, view)
       case 'promote-alone':
         await (await this.local.redis()).call('REPLICAOF', 'NO', 'ONE')
+        this.becameMasterBy = 'started as a single server'
         return
       case 'settle':
         return this.settle(action.minReplicas)
@@ -131,6 +134,9 @@ export class Actor {
 
   private async follow(master: string): Promise<void> {
     const redis = await this.local.redis()
+    // A master that gives way may hold what no replica has: it is kept before the other's copy takes its place.
+    if (((await redis.call('ROLE')) as string[])[0] === 'master')
+      this.log.warning(`this server gives way to ${master}; its copy is kept in ${this.copyToArchive()}`)
     await redis.call('REPLICAOF', master, REDIS_PORT)
   }
 
@@ -138,7 +144,6 @@ export class Actor {
     const { order } = this.state.desired!
     const clusterId = this.secrets.prefix.split(':')[1]!.slice(0, 12)
     this.state.setDesired({ order, clusterId, generation: 1, formed: true })
-    this.becameMasterBy = 'formation'
   }
 
   /** Becomes a member: what this server held alone is put aside, never thrown away; its Redis starts empty after this. */
@@ -159,10 +164,32 @@ export class Actor {
 
   /** @returns where the data went */
   private archive(): string {
-    const place = join(this.paths.archive, `redis_${new Date().toISOString().replace(/[:.]/g, '')}`)
-    mkdirSync(this.paths.archive, { recursive: true, mode: 0o750 })
+    const place = this.archivePlace()
     if (existsSync(this.paths.redisData)) renameSync(this.paths.redisData, place)
     return place
+  }
+
+  /** @returns where the copy is */
+  private copyToArchive(): string {
+    const place = this.archivePlace()
+    cpSync(this.paths.redisData, place, { recursive: true })
+    return place
+  }
+
+  /** A new name in the archive, of which the newest are kept: it must not fill the disk. */
+  private archivePlace(): string {
+    mkdirSync(this.paths.archive, { recursive: true, mode: 0o750 })
+    const old = readdirSync(this.paths.archive).sort().reverse()
+    for (const name of old.slice(ARCHIVES - 1))
+      rmSync(join(this.paths.archive, name), { recursive: true, force: true })
+    return join(this.paths.archive, `redis_${new Date().toISOString().replace(/[:.]/g, '')}`)
+  }
+
+  /** Starts the Sentinel of this server anew, with nothing but the list, the master and the epoch. */
+  async renewSentinel(master: string, epoch: number): Promise<void> {
+    if (!this.state.desired?.formed) throw new Error('this server is in no cluster')
+    await this.services.stop('sentinel')
+    await this.startSentinel(master, epoch)
   }
 
   private async promote(epoch: number, view: View): Promise<void> {
@@ -182,7 +209,9 @@ export class Actor {
     if (await loadLibrary(redis, this.secrets.prefix)) this.log.info('loaded the function library')
     await redis.config('SET', 'min-replicas-to-write', minReplicas)
     const { desired } = this.state
-    const servers = minReplicas === 1 && desired ? desired.order.join(' ') : ''
+    // Agents follow this list: alone, it is this server; while a cluster is being formed, they stay with what they have.
+    const alone = desired?.formed ? '' : (this.address ?? '')
+    const servers = minReplicas === 1 && desired ? desired.order.join(' ') : alone
     const { clusterId, generation } = desired?.formed ? desired : { clusterId: '', generation: 0 }
     await call(redis, 'netq_cluster', clusterId, String(generation), servers)
   }
@@ -205,6 +234,11 @@ export class Actor {
     await call(redis, 'netq_cluster', this.state.desired!.clusterId, String(generation), order.join(' '))
     if (Number(await redis.call('WAIT', 1, 1000)) < 1)
       throw new Error('no replica confirmed the new list yet')
+    if (order.length === 1) {
+      await this.services.stop('sentinel')
+      this.state.leave()
+      return
+    }
     this.state.setDesired({ ...this.state.desired!, order, generation })
   }
 

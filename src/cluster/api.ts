@@ -1,14 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { PassThrough } from 'node:stream'
-import { type FastifyInstance, fastify } from 'fastify'
-import { type AddServersRequest, EXIT_MARK, type ShowServersRequest } from '../api/types.ts'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import {
+  type AddServersRequest,
+  type ConfirmRequest,
+  EXIT_MARK,
+  type JsonRequest,
+  type ShowServersRequest,
+} from '../api/types.ts'
 import { validateServers } from '../config/servers.ts'
 import { sentenceOf } from '../platform/log.ts'
 import { keysUnder } from '../store/keys.ts'
+import { configLines, configText } from './config-view.ts'
 import type { Controller } from './controller.ts'
-import { follow, type Taken } from './follow.ts'
+import { follow, look, type Taken, turnOff } from './follow.ts'
+import { historyText, masterChanges } from './history.ts'
 import type { LocalConnections } from './local.ts'
+import type { PeerClient } from './peers.ts'
+import { resetCluster } from './repair.ts'
 import { serverDetail, serverLines, serversJson, serversText } from './servers-view.ts'
 import type { ClusterState } from './state.ts'
 import type { Proposal } from './types.ts'
@@ -20,6 +30,8 @@ export interface ApiParts {
   readonly controller: Controller
   readonly local: LocalConnections
   readonly state: ClusterState
+  readonly peers: PeerClient | undefined
+  renewSentinel(master: string, epoch: number): Promise<void>
 }
 
 /** What `netq config ts ...` asks of cts-auth, on its unix socket. */
@@ -34,12 +46,22 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
   server.post<{ Body: AddServersRequest }>('/v1/servers', async (call, reply) => {
     const taken = configure(parts, call.body)
     if ('problem' in taken) return reply.code(400).type('text/plain').send(`${taken.problem}\n`)
-    const stream = new PassThrough()
-    const end = follow(parts, taken, (text) => stream.writable && stream.write(text))
-    void end
-      .catch((error: unknown) => stream.write(`${sentenceOf(error)}\n${EXIT_MARK}1\n`))
-      .finally(() => stream.end())
-    return reply.type('text/plain').send(stream)
+    return streamed(reply, (say) => follow(parts, taken, say), call.body.json)
+  })
+  server.post<{ Body: ConfirmRequest }>('/v1/servers/delete', async (call, reply) => {
+    return streamed(reply, (say) => turnOff(parts, call.body?.yes === true, say))
+  })
+  server.post<{ Body: ConfirmRequest }>('/v1/reset', async (call, reply) => {
+    return streamed(reply, (say) => resetCluster(parts, call.body?.yes === true, say))
+  })
+  server.post<{ Body: JsonRequest }>('/v1/history', async (call, reply) => {
+    const changes = await masterChanges(await parts.local.redis(), parts.controller.secrets.prefix)
+    return call.body?.json ? { changes } : reply.type('text/plain').send(historyText(changes))
+  })
+  server.post<{ Body: JsonRequest }>('/v1/servers/config', async (call, reply) => {
+    const { mine, peers } = await look(parts)
+    const lines = configLines(mine, peers)
+    return call.body?.json ? { servers: lines } : reply.type('text/plain').send(configText(lines))
   })
   server.post<{ Body: ShowServersRequest }>('/v1/servers/show', async (call, reply) => {
     const answer = await showServers(parts, call.body ?? {})
@@ -47,6 +69,30 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
     return 'json' in answer ? answer.json : reply.type('text/plain').send(answer.text)
   })
   return server
+}
+
+/** Sends what an operation says as it goes on, a line each, and its exit status at the end. */
+function streamed(
+  reply: FastifyReply,
+  run: (say: (sentence: string) => void) => Promise<number>,
+  json = false,
+): FastifyReply {
+  const stream = new PassThrough()
+  const steps: string[] = []
+  const say = (sentence: string) => {
+    if (json) steps.push(sentence.trim())
+    else if (stream.writable) stream.write(`${sentence}\n`)
+  }
+  run(say)
+    .catch((error: unknown) => {
+      say(`${sentenceOf(error)}.`)
+      return 1
+    })
+    .then((exit) => {
+      if (json) stream.write(`${JSON.stringify({ steps, exit }, null, 4)}\n`)
+      stream.end(`${EXIT_MARK}${exit}\n`)
+    })
+  return reply.type('text/plain').send(stream)
 }
 
 /** Takes the operator's list, or says in one text why not; then nothing has changed. */

@@ -98,8 +98,12 @@ function waiting(view: View, order: readonly string[]): Decision {
 function member(view: View, order: readonly string[]): Decision {
   const { mine, self } = view
   const members = membersOf(view)
-  const named = namedBySentinels(members)?.ip
-  const masters = mastersAmong(members)
+  const agreed = namedBySentinels(members)
+  const named = agreed?.ip
+  // One whose copy is older than the Sentinels' choice was the master before it: frozen or cut off, and back now.
+  const masters = mastersAmong(members).filter(
+    (ip) => ip === named || members.get(ip)!.redis!.epoch >= (agreed?.epoch ?? 0),
+  )
   const master = currentMaster(members, named, masters)
   const redis = mine.redis
 
@@ -157,7 +161,10 @@ function member(view: View, order: readonly string[]): Decision {
 
   if (master === undefined) return leaderless(view, members, order, named)
   const fenced = redis.follows === undefined
-  const stray = redis.follows !== master && masters.includes(master) && view.strayMs > STRAY_MS
+  const followed = redis.follows === undefined ? undefined : members.get(redis.follows)?.redis
+  // Without Sentinels that agree nobody else moves it, and they do not start before every replica is online.
+  const forgotten = named === undefined && (!redis.linkUp || followed?.role === 'replica')
+  const stray = redis.follows !== master && masters.includes(master) && (forgotten || view.strayMs > STRAY_MS)
   if (fenced || stray) return { action: { do: 'follow', master }, why: `${master} is the master` }
   if (sentinelDue) return startSentinel(members, master, `${master} is the master and this server follows it`)
   return nothing(redis.linkUp ? `a replica of ${redis.follows}` : `waiting for the link to ${redis.follows}`)
@@ -242,5 +249,7 @@ function readyForSentinel(view: View, members: Reports, reachable: number, maste
 }
 
 function startSentinel(reports: Reports, master: string, why: string): Decision {
-  return { action: { do: 'start-sentinel', master, epoch: highestEpoch(reports) }, why }
+  // Sentinels that name two masters in one epoch never agree: where another one names another, this is a new epoch.
+  const disputed = [...reports.values()].some((r) => r.sentinel && r.sentinel.master !== master)
+  return { action: { do: 'start-sentinel', master, epoch: highestEpoch(reports) + (disputed ? 1 : 0) }, why }
 }

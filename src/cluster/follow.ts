@@ -1,4 +1,5 @@
-import { EXIT_MARK } from '../api/types.ts'
+import { randomUUID } from 'node:crypto'
+import { NEEDS_YES } from '../api/types.ts'
 import type { Controller } from './controller.ts'
 import { mastersAmong, namedBySentinels } from './picture.ts'
 import type { ClusterState } from './state.ts'
@@ -21,20 +22,14 @@ interface Followed {
   readonly state: ClusterState
 }
 
-/** Tells the operator what is done and how it goes on, and ends when there is nothing more to do on this server. */
-export async function follow(parts: Followed, taken: Taken, write: (text: string) => void): Promise<void> {
-  const told = new Set<string>()
-  const say = (sentence: string) => {
-    if (!told.has(sentence)) write(`${sentence}\n`)
-    told.add(sentence)
-  }
-  const exit = await followed(parts, taken, say)
-  write(`${EXIT_MARK}${exit}\n`)
-}
-
 type Say = (sentence: string) => void
 
-async function followed(parts: Followed, taken: Taken, say: Say): Promise<number> {
+/**
+ * Tells the operator what is done and how it goes on, each sentence once, and ends when there is nothing more to do on
+ * this server. @returns the exit status of the command
+ */
+export async function follow(parts: Followed, taken: Taken, tell: Say): Promise<number> {
+  const say = once(tell)
   if (taken.kind === 'formation') return followFormation(parts, taken.order, say)
   const { reports } = await look(parts)
   const master = masterOf(reports)
@@ -54,6 +49,55 @@ async function followed(parts: Followed, taken: Taken, say: Say): Promise<number
   return followChange(parts, taken.proposal, say)
 }
 
+/** `del server`: HA off. The master goes on as a single server with all data; the others become empty single servers. */
+export async function turnOff(parts: Followed, really: boolean, tell: Say): Promise<number> {
+  const say = once(tell)
+  const { desired } = parts.state
+  const { reports } = await look(parts)
+  const master = masterOf(reports)
+  if (!desired?.formed) {
+    if (desired && really) parts.state.leave()
+    say(
+      `HA is off on this server already. ${desired && really ? 'It waits for no other server any more.' : 'Nothing was changed.'}`,
+    )
+    return 0
+  }
+  if (master === undefined) {
+    say(
+      'No server is the master now, so none could go on alone. Nothing was changed; look with: netq config ts show server',
+    )
+    return 1
+  }
+  const others = desired.order.filter((ip) => ip !== master)
+  say(`${master} goes on as a single server with everything that is stored.`)
+  say(
+    `${others.join(' and ')} become single servers without data; their copies are kept in var/lib/cts/archive.`,
+  )
+  if (!really) return NEEDS_YES
+  const proposal = { id: randomUUID(), order: [master], base: desired.generation, at: Date.now() }
+  parts.state.propose(proposal)
+  parts.controller.hurry()
+  const end = Date.now() + FOLLOW_MS
+  while (parts.state.desired?.formed && Date.now() < end) {
+    const outcome = parts.controller.outcome(proposal.id)
+    if (outcome) {
+      say(`${outcome}.`)
+      return 1
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  say(parts.state.desired?.formed ? 'It is not done yet, and goes on by itself.' : 'HA mode is off.')
+  return parts.state.desired?.formed ? 1 : 0
+}
+
+function once(say: Say): Say {
+  const told = new Set<string>()
+  return (sentence) => {
+    if (!told.has(sentence)) say(sentence)
+    told.add(sentence)
+  }
+}
+
 /** What a list would change, a line each. */
 function planOf(
   from: readonly string[] | undefined,
@@ -71,7 +115,7 @@ function planOf(
   if (master !== to[0]) {
     const lag = reports.find((r) => r.ip === master)?.redis?.replicas.find((r) => r.ip === to[0])?.lag
     lines.push(
-      `${master ?? 'No server'} is the master now; ${to[0]} is to be the master${lag === undefined ? '' : ` (it is ${lag} s behind)`}.`,
+      `${master ?? 'No server'} is the master now; ${to[0]} is to be the master${lag === undefined || lag < 2 ? '' : ` (it is ${lag} s behind)`}.`,
     )
   }
   if (added !== undefined) lines.push(`${added} takes the place of ${removed}.`)
@@ -165,7 +209,8 @@ async function followFormation(parts: Followed, order: readonly string[], say: S
   return 1
 }
 
-async function look({ controller }: Followed): Promise<{
+/** What all the servers say now. */
+export async function look({ controller }: Pick<Followed, 'controller'>): Promise<{
   mine: ServerReport
   peers: Map<string, Seen>
   reports: ServerReport[]

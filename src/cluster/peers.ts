@@ -11,6 +11,9 @@ export const PEER_PORT = 9001
 /** A server that has not answered by then is shown as unreachable, in milliseconds. */
 const ANSWER_MS = 1200
 
+/** How long starting a Sentinel anew may take, in milliseconds. */
+const RENEW_MS = 10_000
+
 /** A peer's certificate is not the one that was pinned, or it is a stranger. */
 class NotTrusted extends Error {}
 
@@ -40,8 +43,8 @@ function trust(
   const pinned = state.pin(ip)
   const { desired } = state
   if (!desired?.order.includes(ip) && !candidates().includes(ip)) {
-    if (desired?.formed && pinned === fingerprint)
-      throw new Replaced(ip, `${desired.clusterId} ${desired.generation}`)
+    const past = desired?.formed ? desired : state.left
+    if (past && pinned === fingerprint) throw new Replaced(ip, `${past.clusterId} ${past.generation}`)
     throw new NotTrusted(`it was not told of ${ip} yet: run netq config ts add server there too`)
   }
   if (pinned === undefined) state.setPin(ip, fingerprint)
@@ -108,11 +111,22 @@ export class PeerClient {
     await this.ask(ip, 'POST', '/v1/hurry', {})
   }
 
+  /** Has `ip` start its Sentinel anew. Rejects with a sentence. */
+  async renewSentinel(ip: string, master: string, epoch: number): Promise<void> {
+    await this.ask(ip, 'POST', '/v1/renew-sentinel', { master, epoch }, RENEW_MS)
+  }
+
   close(): void {
     this.agent.destroy()
   }
 
-  private ask(ip: string, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+  private ask(
+    ip: string,
+    method: 'GET' | 'POST',
+    path: string,
+    body?: object,
+    ms = ANSWER_MS,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const { key, certificate } = this.identity
       const call = request({
@@ -129,8 +143,8 @@ export class PeerClient {
         headers: body ? { 'content-type': 'application/json' } : {},
       })
       const timer = setTimeout(
-        () => call.destroy(new Error(`cts-auth on ${ip} did not answer in ${ANSWER_MS} ms`)),
-        ANSWER_MS,
+        () => call.destroy(new Error(`cts-auth on ${ip} did not answer in ${ms} ms`)),
+        ms,
       )
       const fail = (error: NodeJS.ErrnoException) => {
         clearTimeout(timer)
@@ -177,6 +191,7 @@ export interface PeerHandlers {
   failover(ip: string): Promise<void>
   /** Looks again at once. */
   hurry(): void
+  renewSentinel(master: string, epoch: number): Promise<void>
   candidates: Candidates
 }
 
@@ -215,6 +230,13 @@ export function peerServer(
   })
   server.post('/v1/failover', async (call) => {
     await handlers.failover(call.ip)
+    return {}
+  })
+  server.post<{ Body: { master: string; epoch: number } }>('/v1/renew-sentinel', async (call) => {
+    const { master, epoch } = call.body
+    if (!state.desired?.order.includes(master) || !Number.isSafeInteger(epoch))
+      throw new Error('that is no master')
+    await handlers.renewSentinel(master, epoch)
     return {}
   })
   server.post('/v1/hurry', async () => {

@@ -3,13 +3,15 @@ import { readIfThere, replaceFile } from '../platform/files.ts'
 import type { Paths } from '../platform/paths.ts'
 import type { Desired, Proposal } from './types.ts'
 
-const order = z.array(z.ipv4()).length(3)
+const order = z.array(z.ipv4()).min(1).max(3)
 const schema = z.strictObject({
   desired: z
     .strictObject({ order, clusterId: z.string(), generation: z.number(), formed: z.boolean() })
     .optional(),
   /** What an operator asked for on this server and is not carried out yet. */
   proposal: z.strictObject({ id: z.string(), order, base: z.number(), at: z.number() }).optional(),
+  /** The cluster that this server was in last and the generation without it: its former members are told. */
+  left: z.strictObject({ clusterId: z.string(), generation: z.number() }).optional(),
   /** Certificates' fingerprints of the servers that this one was told of, by address, as first seen. */
   pins: z.record(z.string(), z.string()),
   /** The last epoch in which this server gave its vote, and to whom. */
@@ -41,6 +43,10 @@ export class ClusterState {
 
   get desired(): Desired | undefined {
     return this.state.desired
+  }
+
+  get left(): State['left'] {
+    return this.state.left
   }
 
   get vote(): State['vote'] {
@@ -83,8 +89,9 @@ export class ClusterState {
 
   /** Leaves the cluster: a single server again. The pins stay, should it be asked to come back. */
   leave(): void {
-    const { pins, vote } = this.state
-    this.change({ pins, vote })
+    const { pins, vote, desired } = this.state
+    const left = desired && { clusterId: desired.clusterId, generation: desired.generation + 1 }
+    this.change({ pins, vote, ...(left ? { left } : {}) })
   }
 
   setPin(ip: string, fingerprint: string): void {

@@ -61,7 +61,15 @@ async function main(): Promise<void> {
     watch,
   })
 
-  const api = configurationApi({ self, address, controller, local, state })
+  const api = configurationApi({
+    self,
+    address,
+    controller,
+    local,
+    state,
+    peers,
+    renewSentinel: (master, epoch) => actor.renewSentinel(master, epoch),
+  })
   mkdirSync(dirname(paths.ctsAuthSocket), { recursive: true })
   rmSync(paths.ctsAuthSocket, { force: true })
   await api.listen({ path: paths.ctsAuthSocket })
@@ -77,6 +85,7 @@ async function main(): Promise<void> {
       vote: (ip, epoch) => state.voteFor(epoch, ip),
       failover: (ip) => actor.failover(ip),
       hurry: () => controller.hurry(),
+      renewSentinel: (master, epoch) => actor.renewSentinel(master, epoch),
       candidates: () => controller.candidates(),
     })
     await server.listen({ host: address, port: PEER_PORT })

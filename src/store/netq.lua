@@ -15,7 +15,7 @@
 --        DATA log               STREAM  h host, p prev, q seq, t agent time, d lines, and r 1 if it was sent before
 --        DATA applied           STRING  how many batches were ever applied
 --        CONTROL cluster        HASH    id servers generation marker-epoch marker-n marker-time writable-since
---        CONTROL events         STREAM  one entry a change of master: from, to, epoch, why
+--        CONTROL events         STREAM  one entry a change of master: from, to, epoch, why, last (the mark before, ms)
 --        CONTROL roles          HASH    <ip> -> "<role> <since>"
 local DATA = '@PREFIX@d:'
 local CONTROL = '@PREFIX@c:'
@@ -257,7 +257,7 @@ local function marker(_, args)
   end
   if to then
     redis.call('XADD', CONTROL .. 'events', 'MAXLEN', '~', '1000', '*', 'from', from or '', 'to', to,
-      'epoch', int(epoch), 'why', args[3])
+      'epoch', int(epoch), 'why', args[3], 'last', known[1] or '')
   end
   return redis.call('HINCRBY', cluster, 'marker-n', 1)
 end
@@ -266,9 +266,9 @@ end
 -- Writes down which cluster this store belongs to and the order of its servers, space separated ('' while HA is off);
 -- the servers and the agents learn it here. A generation that is older than the known one is refused (STALE).
 local function cluster(_, args)
-  local known = redis.call('HGET', CONTROL .. 'cluster', 'generation')
-  if known and tonumber(args[2]) < tonumber(known) then
-    return redis.error_reply('STALE the configuration has been changed meanwhile, to generation ' .. known)
+  local known = redis.call('HMGET', CONTROL .. 'cluster', 'id', 'generation')
+  if known[1] == args[1] and known[2] and tonumber(args[2]) < tonumber(known[2]) then
+    return redis.error_reply('STALE the configuration has been changed meanwhile, to generation ' .. known[2])
   end
   redis.call('HSET', CONTROL .. 'cluster', 'id', args[1], 'generation', args[2], 'servers', args[3])
   return 'OK'

@@ -11,7 +11,7 @@ import { readSecrets } from '../../src/config/secrets.ts'
 import type { ServiceName } from '../../src/platform/services.ts'
 import { ADMIN, MASTER_NAME, REDIS_PORT, SENTINEL_PORT } from '../../src/store/names.ts'
 import { freshAddresses } from './addresses.ts'
-import { Load } from './load.ts'
+import { Load, type Made } from './load.ts'
 import { until } from './until.ts'
 
 const program = join(import.meta.dirname, '../../dist/netq.cjs')
@@ -83,7 +83,8 @@ export class Ground {
       const said = first!.map((line) => line.split(' '))
       const [one, ...more] = said.filter(([, role]) => role === 'master')
       master = one?.[0] ?? ''
-      const right = more.length === 0 && said.every(([, , of, ...status]) => of === master && `${status}` === 'ok')
+      const right =
+        more.length === 0 && said.every(([, , of, ...status]) => of === master && `${status}` === 'ok')
       if (!right || others.some((lines) => lines.join() !== first!.join()))
         throw new Error([first, ...others].map((lines) => lines!.join('; ')).join(' | '))
       return true
@@ -92,9 +93,12 @@ export class Ground {
   }
 
   /** Agents (or plain writers) that push from now on, and have been acknowledged something. */
-  async load(made: { kind: 'agent' | 'plain'; count: number; replicas?: number }): Promise<Load> {
+  async load(
+    made: Pick<Made, 'kind' | 'count' | 'replicas'>,
+    servers = this.cluster.addresses,
+  ): Promise<Load> {
     const folder = join(this.folder, 'load')
-    const load = new Load({ ...made, servers: this.addresses, folder }, this.network?.inside(AGENTS_ADDRESS))
+    const load = new Load({ ...made, servers, folder }, this.network?.inside(AGENTS_ADDRESS))
     this.loads.push(load)
     load.start()
     await until('changes are acknowledged', 10_000, async () => (await load.acknowledged()) > 10 * made.count)
@@ -122,6 +126,16 @@ export class Ground {
   /** The same of its Sentinel. */
   sentinel(address: string, ...words: string[]): Promise<string> {
     return this.ask(address, SENTINEL_PORT, words)
+  }
+
+  /** Waits until one of these says that it is the master. @returns which */
+  async promoted(...candidates: string[]): Promise<string> {
+    let master: string | undefined
+    await until(`one of ${candidates.join(', ')} is promoted`, 45_000, async () => {
+      for (const ip of candidates) if (await this.isMaster(ip).catch(() => false)) master = ip
+      return master !== undefined
+    })
+    return master!
   }
 
   /** Whether this server's Redis says that it is a master. */
