@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.mjs <demo|test|check|build> [arguments...]`, with any Node from 18 on: sets up what is missing (the
+ * `node scripts/run.mjs <demo|bench|test|check|build> [arguments...]`, with any Node from 18 on: sets up what is missing (the
  * system's programs, the npm packages with Node 24, the bundles), then does it with Node 24.
  */
 import { dirname, join } from 'node:path'
@@ -17,6 +17,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** @type {Record<string, { needs: ('system' | 'bundles')[], run: (args: string[]) => Promise<number> }>} */
 const targets = {
   demo: { needs: ['system', 'bundles'], run: (args) => runHere(root, [join(root, 'dist/demo.js'), ...args]) },
+  bench: {
+    needs: ['system', 'bundles'],
+    run: (args) => runHere(root, [join(root, 'dist/bench.js'), ...args]),
+  },
   test: {
     needs: ['system', 'bundles'],
     run: (args) => runHere(root, [join(root, 'node_modules/.bin/vitest'), 'run', '--root', root, ...args]),
@@ -41,7 +45,7 @@ async function main([name = '', ...args]) {
     )
   }
   const target = Object.hasOwn(targets, name) ? targets[name] : undefined
-  if (!target) throw new Sentence('Usage: node scripts/run.mjs <demo|test|check|build> [arguments...]')
+  if (!target) throw new Sentence('Usage: node scripts/run.mjs <demo|bench|test|check|build> [arguments...]')
   await setUp(target.needs)
   return target.run(args)
 }

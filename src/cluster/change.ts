@@ -40,6 +40,8 @@ export function decideChange(
   if (wait !== undefined) return { wait }
   const first = proposal.order[0]!
   if (first !== view.self) return switchOver(view, members, first, refuse)
+  if (view.mine.redis!.replicas.every(({ lag }) => lag > LAG_S))
+    return { wait: 'waiting for a replica that can confirm the new list' }
   return {
     action: { do: 'commit', order: proposal.order, generation: generation + 1 },
     why: `the servers are to be ${proposal.order.join(' ')}`,

@@ -174,16 +174,21 @@ function member(view: View, order: readonly string[]): Decision {
 function newerConfiguration(view: View, members: Reports): Decision | undefined {
   const { redis, desired } = view.mine
   const current = redis && (redis.role === 'master' || redis.linkUp) && redis.clusterId === desired!.clusterId
-  const known = [...members.values()].map((r) => ({
-    order: r.desired!.order,
-    generation: r.desired!.generation,
-  }))
-  if (current && redis.servers.length > 0) known.push({ order: redis.servers, generation: redis.generation })
+  const stored =
+    current && redis.servers.length > 0 ? { order: redis.servers, generation: redis.generation } : undefined
+  // The store's comes first: of two lists of one generation, made by two masters that did not see each other, it counts.
+  const known = [
+    ...(stored ? [stored] : []),
+    ...[...members.values()].map((r) => ({ order: r.desired!.order, generation: r.desired!.generation })),
+  ]
   const newest = known.reduce((best, one) => (one.generation > best.generation ? one : best))
-  if (view.removed > 0 || (newest.generation > desired!.generation && !newest.order.includes(view.self))) {
+  const differs = newest === stored && newest.order.join(' ') !== desired!.order.join(' ')
+  const isNewer =
+    newest.generation > desired!.generation || (differs && newest.generation === desired!.generation)
+  if (view.removed > 0 || (isNewer && !newest.order.includes(view.self))) {
     return { action: { do: 'retire' }, why: 'this server was replaced: it is in the cluster no more' }
   }
-  if (newest.generation <= desired!.generation) return undefined
+  if (!isNewer) return undefined
   return { action: { do: 'adopt', ...newest }, why: `the servers are ${newest.order.join(' ')} now` }
 }
 
@@ -203,6 +208,8 @@ function staleMembers(
     return undefined
   if ([...members.values()].some((r) => r.sentinel?.failover || r.sentinel?.masterDown)) return undefined
   if (view.sinceSentinelRestartMs < SENTINEL_RESTART_MS) return undefined
+  // Its epoch is taken from the store when it starts again: an older one would name a master that nobody believes.
+  if (view.mine.redis!.epoch < view.mine.sentinel!.epoch) return undefined
   if (order.slice(0, order.indexOf(view.self)).some((ip) => stale(ip) !== undefined)) return undefined
   return {
     action: { do: 'stop-sentinel' },

@@ -17,9 +17,8 @@ export function leaderless(
   const present = [...reports.values()].filter((r) => r.redis && !r.redis.loading)
   const majority = Math.floor(order.length / 2) + 1
   // Replicas that lost their master a moment ago are the Sentinels' business: they promote the best of them.
-  const sentinels = [...reports.values()].filter((r) => r.sentinel)
-  const sentinelsCan =
-    sentinels.length >= majority && present.some((r) => r.redis!.everLinked && r.ip !== named)
+  // Those that do not agree on whom they lost never will.
+  const sentinelsCan = named !== undefined && present.some((r) => r.redis!.everLinked && r.ip !== named)
   if (sentinelsCan) {
     // A master that comes back faster than its loss is noticed answers their pings, and would not be replaced for 20 s.
     const asked = named === self && mine.redis!.follows === undefined ? askFailover(self, reports) : undefined

@@ -165,7 +165,10 @@ async function followFormation(parts: Followed, order: readonly string[], say: S
     const { mine, peers, reports } = await look(parts)
     const same = reports.filter((r) => r.desired?.order.join() === order.join())
     const missing = order.filter((ip) => ip !== self && !same.some((r) => r.ip === ip))
-    if (missing.length > 0 && !state.desired?.formed) {
+    const replacing = reports.some((r) => r.desired?.formed && r.proposal?.order.join() === order.join())
+    if (replacing && !state.desired?.formed) {
+      say('The cluster was told of this server; it takes its place.')
+    } else if (missing.length > 0 && !state.desired?.formed) {
       say(`${order.length - missing.length} of ${order.length} servers are configured.`)
       const other = reports.find((r) => r.desired && r.desired.order.join() !== order.join())
       if (other) {
@@ -196,7 +199,7 @@ async function followFormation(parts: Followed, order: readonly string[], say: S
       say(`${reports.find((r) => r.ip === order[0])!.doing}. Nothing was changed.`)
       return 1
     }
-    say(`${order.length} of ${order.length} servers are configured; forming the cluster.`)
+    if (!replacing) say(`${order.length} of ${order.length} servers are configured; forming the cluster.`)
     for (const report of reports) {
       const { redis } = report
       if (report.desired?.formed && redis?.linkUp) say(`  ${report.ip} follows ${redis.follows}`)

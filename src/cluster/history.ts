@@ -11,6 +11,8 @@ export interface MasterChange {
   readonly epoch: number
   /** How long no write was taken, in ms; undefined for the first master, or where the log does not reach back. */
   readonly gap?: number
+  /** Whether the gap is that between two writes of agents; else it is an upper bound, from the marks. */
+  readonly exact?: boolean
   /** How many batches agents sent again because they had seen no answer. */
   readonly resent: number
 }
@@ -37,14 +39,13 @@ export async function masterChanges(redis: Redis, prefix: string): Promise<Maste
         ? ((await redis.xrange(keys.log, last, time + RESEND_MS, 'COUNT', 20_000)) as [string, string[]][])
         : []
     const points = [last, ...entries.map(([entry]) => timeOf(entry)).filter((t) => t <= time), time]
-    const gaps = points.slice(1).map((point, i) => point - points[i]!)
     changes.push({
       time,
       from: of.get('from') ?? '',
       to: of.get('to') ?? '',
       why: of.get('why') ?? '',
       epoch: Number(of.get('epoch') ?? 0),
-      ...(last > 0 && of.get('from') ? { gap: Math.max(...gaps) } : {}),
+      ...(last > 0 && of.get('from') ? longest(points) : {}),
       resent: entries.filter(([, fields]) => fields[10] === 'r').length,
     })
   }
@@ -61,10 +62,18 @@ export function historyText(changes: readonly MasterChange[]): string {
       change.to,
       change.why,
       String(change.epoch),
-      change.gap === undefined ? '-' : `${change.gap} ms`,
+      change.gap === undefined ? '-' : `${change.exact ? '' : 'at most '}${change.gap} ms`,
       String(change.resent),
     ]),
   )
+}
+
+/** The longest step between neighbours; the first and the last point are marks, those between are agents' writes. */
+function longest(points: readonly number[]): { gap: number; exact: boolean } {
+  const gaps = points.slice(1).map((point, i) => point - points[i]!)
+  const gap = Math.max(...gaps)
+  const at = gaps.indexOf(gap)
+  return { gap, exact: at > 0 && at < gaps.length - 1 }
 }
 
 function timeOf(streamId: string): number {

@@ -31,7 +31,8 @@ export function serverLines({ mine, peers, roles, now }: ServersSeen): ServerLin
   for (const [ip, seen] of peers) if ('report' in seen) reports.set(ip, seen.report)
   const formed = mine.desired?.formed === true
   const master = formed ? masterOf(reports) : undefined
-  return order.map((ip) => {
+  // By address, as on the page: a line stays where it is when the master changes.
+  return [...order].sort(byAddress).map((ip) => {
     const report = reports.get(ip)
     const redis = report?.redis
     const role = formed ? roleOf(ip, report, master) : (redis?.role ?? 'unknown')
@@ -48,6 +49,11 @@ export function serverLines({ mine, peers, roles, now }: ServersSeen): ServerLin
       ...(known?.role === role ? { since: known.since } : {}),
     }
   })
+}
+
+function byAddress(a: string, b: string): number {
+  const number = (ip: string) => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+  return number(a) - number(b)
 }
 
 /** The page's table. */

