@@ -25,8 +25,8 @@ interface Process {
   started: string
 }
 
-/** Keeps its line of /proc in the file $0, and becomes the command that follows. */
-const BECOME = 'read -r stat < /proc/$$/stat && echo "$stat" > "$0" && exec "$@"'
+/** Takes the umask $1, keeps its line of /proc in the file $0, and becomes the command that follows. */
+const BECOME = 'umask "$1" && shift && read -r stat < /proc/$$/stat && echo "$stat" > "$0" && exec "$@"'
 
 const here = import.meta.dirname
 /** Where the bundled programs are: this folder once bundled, the checkout's `dist` when run from source. */
@@ -81,7 +81,9 @@ export function childServices(
     try {
       // The process writes down itself who it is before it becomes the program: nobody can die in between.
       mkdirSync(paths.pids, { recursive: true })
-      const [command = '', ...rest] = [...inside, 'sh', '-c', BECOME, file(name), ...argv]
+      // What Redis and Sentinel write, and write anew by themselves, holds the cluster's secrets.
+      const umask = name === 'redis' || name === 'sentinel' ? '077' : '022'
+      const [command = '', ...rest] = [...inside, 'sh', '-c', BECOME, file(name), umask, ...argv]
       const child = spawn(command, rest, {
         detached: true,
         stdio: ['ignore', out, out],
