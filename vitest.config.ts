@@ -22,8 +22,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup/leaks.ts'],
     // Servers that elect a master need seconds; a machine with other work on it needs several times as many.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
     reporters: json ? [...shown, ['json', { outputFile: json }]] : [...shown],
   },

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { LabCluster } from '../lab/cluster.ts'
 import { History } from '../lab/history.ts'
-import { until } from '../lab/progress.ts'
 import { type SyntheticAgent, syntheticAgent } from '../lab/synthetic.ts'
+import { until } from '../lab/until.ts'
 import { sentenceOf } from '../src/platform/log.ts'
 
 const program = join(dirname(import.meta.dirname), 'dist/netq.cjs')

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { LabCluster } from './cluster.ts'
 import { formCluster } from './form.ts'
 import { History, type Verdict } from './history.ts'
-import { type Progress, until } from './progress.ts'
+import type { Progress } from './progress.ts'
 import { syntheticAgent } from './synthetic.ts'
+import { until } from './until.ts'
 
 const AGENTS = 5
 const CHANGES_PER_SECOND = 60

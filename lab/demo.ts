@@ -6,7 +6,8 @@ import { check } from './check.ts'
 import { LabCluster } from './cluster.ts'
 import { formCluster, ok } from './form.ts'
 import { portsInUse } from './preflight.ts'
-import { Progress, until } from './progress.ts'
+import { Progress } from './progress.ts'
+import { until } from './until.ts'
 
 const ADDRESSES = ['127.0.0.5', '127.0.0.6', '127.0.0.7']
 /** The checkout: this file is lab/demo.ts in it, or dist/demo.js once bundled. */

@@ -1,5 +1,6 @@
 import type { LabCluster } from './cluster.ts'
-import { type Progress, until } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { until } from './until.ts'
 
 /** The page's own command, on each of the three. */
 export async function formCluster(cluster: LabCluster, progress: Progress): Promise<void> {

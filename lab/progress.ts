@@ -34,17 +34,3 @@ export class Progress {
 function seconds(since: number): string {
   return `${((Date.now() - since) / 1000).toFixed(1)} s`
 }
-
-/** Waits until `ready` resolves to true (its errors count as not yet); rejects with `what` after `ms` milliseconds. */
-export async function until(
-  what: string,
-  ms: number,
-  ready: () => Promise<boolean> | boolean,
-): Promise<void> {
-  const end = Date.now() + ms
-  for (;;) {
-    if (await Promise.resolve(ready()).catch(() => false)) return
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms / 1000} s`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}

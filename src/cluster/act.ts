@@ -1,14 +1,14 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { ensureSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
 import { readIfThere, replaceFile } from '../platform/files.ts'
-import type { Log } from '../platform/log.ts'
+import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
 import type { Services } from '../platform/services.ts'
 import { connect } from '../store/connection.ts'
 import { loadLibrary } from '../store/library.ts'
 import { ADMIN, MASTER_NAME, REDIS_PORT } from '../store/names.ts'
+import { linkToArchive, moveToArchive } from './archive.ts'
 import { handOver } from './hand-over.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
@@ -21,8 +21,6 @@ import type { Action, Refusal, View } from './types.ts'
 const KEEP_LOG_MS = 24 * 3600 * 1000
 /** Why a server is the master, where nothing else is known: the Sentinels promoted it. */
 export const FAILOVER = 'failover: the master was lost'
-/** How many copies of data that had to make room are kept. */
-const ARCHIVES = 5
 /** How often a Sentinel asks its Redis servers for their state, in milliseconds. */
 const INFO_PERIOD_MS = 500
 /** Past this share of maxmemory the log is shortened, so that the state of now always has room. */
@@ -135,9 +133,17 @@ export class Actor {
   private async follow(master: string): Promise<void> {
     const redis = await this.local.redis()
     // A master that gives way may hold what no replica has: it is kept before the other's copy takes its place.
-    if (((await redis.call('ROLE')) as string[])[0] === 'master')
-      this.log.warning(`this server gives way to ${master}; its copy is kept in ${this.copyToArchive()}`)
+    if (((await redis.call('ROLE')) as string[])[0] === 'master') this.keepCopy(master)
     await redis.call('REPLICAOF', master, REDIS_PORT)
+  }
+
+  private keepCopy(master: string): void {
+    try {
+      this.log.warning(`this server gives way to ${master}; its copy is kept in ${linkToArchive(this.paths)}`)
+    } catch (error) {
+      // A second master is worse than a copy less.
+      this.log.error(`this server gives way to ${master}; its copy could not be kept: ${sentenceOf(error)}`)
+    }
   }
 
   private async form(): Promise<void> {
@@ -153,36 +159,13 @@ export class Actor {
     if (!theirs) throw new Error(`${member} does not answer any more`)
     const key = await this.required(this.peers).clusterKey(member)
     await this.services.stop('redis')
-    const place = this.archive()
+    const place = moveToArchive(this.paths)
     if ((view.mine.redis?.applied ?? 0) > 0)
       this.log.warning(`what this server held alone is kept in ${place}`)
     writeSecrets(this.paths, key)
     this.secrets = secretsFrom(key)
     this.local.use(this.secrets)
     this.state.setDesired({ ...theirs, formed: true })
-  }
-
-  /** @returns where the data went */
-  private archive(): string {
-    const place = this.archivePlace()
-    if (existsSync(this.paths.redisData)) renameSync(this.paths.redisData, place)
-    return place
-  }
-
-  /** @returns where the copy is */
-  private copyToArchive(): string {
-    const place = this.archivePlace()
-    cpSync(this.paths.redisData, place, { recursive: true })
-    return place
-  }
-
-  /** A new name in the archive, of which the newest are kept: it must not fill the disk. */
-  private archivePlace(): string {
-    mkdirSync(this.paths.archive, { recursive: true, mode: 0o750 })
-    const old = readdirSync(this.paths.archive).sort().reverse()
-    for (const name of old.slice(ARCHIVES - 1))
-      rmSync(join(this.paths.archive, name), { recursive: true, force: true })
-    return join(this.paths.archive, `redis_${new Date().toISOString().replace(/[:.]/g, '')}`)
   }
 
   /** Starts the Sentinel of this server anew, with nothing but the list, the master and the epoch. */
@@ -246,7 +229,7 @@ export class Actor {
   private async retire(): Promise<void> {
     await this.services.stop('sentinel')
     await this.services.stop('redis')
-    this.log.warning(`this server was replaced; what it held is kept in ${this.archive()}`)
+    this.log.warning(`this server was replaced; what it held is kept in ${moveToArchive(this.paths)}`)
     rmSync(this.paths.secrets, { force: true })
     this.secrets = ensureSecrets(this.paths)
     this.local.use(this.secrets)

@@ -1,5 +1,5 @@
 import { decideChange, wantedMaster } from './change.ts'
-import { askFailover, leaderless } from './elect.ts'
+import { askFailover, givenUp, leaderless, newerCopy } from './elect.ts'
 import {
   currentMaster,
   highestEpoch,
@@ -101,9 +101,10 @@ function member(view: View, order: readonly string[]): Decision {
   const agreed = namedBySentinels(members)
   const named = agreed?.ip
   // One whose copy is older than the Sentinels' choice was the master before it: frozen or cut off, and back now.
-  const masters = mastersAmong(members).filter(
-    (ip) => ip === named || members.get(ip)!.redis!.epoch >= (agreed?.epoch ?? 0),
-  )
+  // The newest copy comes first, so that all choose the same of two.
+  const masters = mastersAmong(members)
+    .filter((ip) => ip === named || members.get(ip)!.redis!.epoch >= (agreed?.epoch ?? 0))
+    .sort((a, b) => (newerCopy(members.get(a)!, members.get(b)!, order) ? -1 : 1))
   const master = currentMaster(members, named, masters)
   const redis = mine.redis
 
@@ -159,7 +160,7 @@ function member(view: View, order: readonly string[]): Decision {
     return { action: { do: 'mark', roles }, why: change?.wait ?? 'this server is the master' }
   }
 
-  if (master === undefined) return leaderless(view, members, order, named)
+  if (master === undefined || givenUp(view, members, master)) return leaderless(view, members, order, named)
   const fenced = redis.follows === undefined
   const followed = redis.follows === undefined ? undefined : members.get(redis.follows)?.redis
   // Without Sentinels that agree nobody else moves it, and they do not start before every replica is online.

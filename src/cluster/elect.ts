@@ -1,10 +1,28 @@
-import { highestEpoch, nothing, type Reports } from './picture.ts'
+import { highestEpoch, mastersAmong, nothing, type Reports } from './picture.ts'
 import type { Decision, ServerReport, View } from './types.ts'
 
 /** How long an election waits for the third server when only two are there, in milliseconds. */
 const WAIT_FOR_THIRD_MS = 8000
 /** How long nobody must have been the master before Sentinels are set aside for an election. */
 const LEADERLESS_MS = 4000
+
+/**
+ * For how long the Sentinels may try to replace a lost master, in milliseconds. They never do it after a TILT of 30 s,
+ * in which every replica's link has been down for longer than they allow (10 x down-after), nor after a RESET, which
+ * forgets the replicas.
+ */
+const SENTINELS_TRY_MS = 20_000
+
+/**
+ * Whether the Sentinels have not replaced the lost master `named` for so long that the servers choose another. That
+ * its cts-auth cannot be asked is not enough: no replica has a link to it, and every Sentinel holds it for lost.
+ */
+export function givenUp(view: View, reports: Reports, named: string): boolean {
+  const seen = [...reports.values()]
+  const tried = view.leaderlessMs > SENTINELS_TRY_MS && !seen.some((r) => r.sentinel?.failover)
+  const lost = !seen.some((r) => r.redis?.linkUp) && seen.every((r) => !r.sentinel || r.sentinel.masterDown)
+  return tried && lost && reports.get(named)?.redis?.role !== 'master'
+}
 
 /** This server is up as a replica, and nobody that it sees is the master. */
 export function leaderless(
@@ -18,12 +36,18 @@ export function leaderless(
   const majority = Math.floor(order.length / 2) + 1
   // Replicas that lost their master a moment ago are the Sentinels' business: they promote the best of them.
   // Those that do not agree on whom they lost never will.
-  const sentinelsCan = named !== undefined && present.some((r) => r.redis!.everLinked && r.ip !== named)
+  const sentinelsCan =
+    named !== undefined &&
+    !givenUp(view, reports, named) &&
+    present.some((r) => r.redis!.everLinked && r.ip !== named)
   if (sentinelsCan) {
     // A master that comes back faster than its loss is noticed answers their pings, and would not be replaced for 20 s.
     const asked = named === self && mine.redis!.follows === undefined ? askFailover(self, reports) : undefined
     return asked ?? nothing('no master; the Sentinels are choosing one')
   }
+  const [former] = mastersAmong(reports)
+  if (former !== undefined)
+    return nothing(`${former} is a master from before; the Sentinels are choosing one`)
   if (view.leaderlessMs < LEADERLESS_MS) return nothing('no master is seen; looking again')
   if (present.length < majority) {
     return nothing(
@@ -40,7 +64,13 @@ export function leaderless(
   if (present.length < order.length && view.leaderlessMs < WAIT_FOR_THIRD_MS) {
     return nothing('no master; waiting a moment for the third server, which may have the newest copy')
   }
-  const newest = present.reduce((best, r) => (newer(r, best, order) ? r : best))
+  const newest = present.reduce((best, r) => (newerCopy(r, best, order) ? r : best))
+  // Servers that have joined and copied nothing yet must not begin anew: all there is may be on the first one.
+  if (newest.redis!.clusterId !== mine.desired!.clusterId && present.length < order.length) {
+    return nothing(
+      'no master, and none of those present has a copy of the cluster yet: waiting for the others',
+    )
+  }
   if (newest.ip !== self) return nothing(`${newest.ip} has the newest copy and is to be the master`)
   return {
     action: { do: 'promote', epoch: highestEpoch(reports) + 1 },
@@ -49,7 +79,7 @@ export function leaderless(
 }
 
 /** Whether a's copy is newer than b's; equal copies are ordered by the operator's list. */
-function newer(a: ServerReport, b: ServerReport, order: readonly string[]): boolean {
+export function newerCopy(a: ServerReport, b: ServerReport, order: readonly string[]): boolean {
   const by = (r: ServerReport) => [r.redis!.epoch, r.redis!.marker, r.redis!.applied, -order.indexOf(r.ip)]
   const [x, y] = [by(a), by(b)]
   const i = x.findIndex((value, at) => value !== y[at])

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis'
 import { REDIS_PORT } from '../store/names.ts'
 
-/** How long writes may be paused; then Redis takes them again by itself, in milliseconds. */
-const PAUSE_MS = 1500
+/** How long writes may be paused; then Redis takes them again by itself. Less than the Sentinels' patience; milliseconds. */
+const PAUSE_MS = 900
 /** How long the successor may take to have everything, in milliseconds: far less, so that the pause still holds. */
-const CATCH_UP_MS = 700
+const CATCH_UP_MS = 400
 
 /**
  * Hands the master's role over without losing a write: writes are paused, the successor reaches the very offset of the

@@ -50,6 +50,7 @@ export class PlainWriter {
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
       this.redis?.disconnect()
+      this.redis = undefined
     }
     finder.close()
   }

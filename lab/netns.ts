@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { LabCluster } from './cluster.ts'
+
+/** A machine of the lab's network: its name, at most 8 letters or digits, and its IPv4 address in 10.99.1.0/24. */
+interface Host {
+  readonly name: string
+  readonly address: string
+}
+
+/** What packets are sent to while two hosts cannot reach each other: nobody has this hardware address. */
+const NOBODY = '02:00:00:00:00:01'
+
+/** Why there can be no network of namespaces here, in a few words; undefined if there can be one. */
+export function whyNoNetwork(): string | undefined {
+  if (process.getuid?.() !== 0) return 'network namespaces need root'
+  const probe = `nqt-${process.env.NETQ_TEST_RUN}-probe`
+  try {
+    ip('netns', 'add', probe)
+    ip('-n', probe, 'link', 'add', 'br0', 'type', 'bridge')
+    return undefined
+  } catch {
+    return 'this system cannot make network namespaces with a bridge'
+  } finally {
+    if (existsSync(`/run/netns/${probe}`)) ip('netns', 'delete', probe)
+  }
+}
+
+/**
+ * Hosts in network namespaces of their own, joined by a bridge in another one, so that nothing of it is seen outside.
+ * What is cut is cut silently: packets leave and nobody takes them. (A blackhole route would tell the sender at once,
+ * "Invalid argument", which a cable that was pulled does not.)
+ */
+export class LabNetwork {
+  private readonly prefix: string
+  private readonly hosts: readonly Host[]
+  private readonly remover = () => this.remove()
+  private readonly cuts = new Set<string>()
+
+  /** @param prefix how the names of the namespaces begin, e.g. `nqt-x1-` */
+  constructor(prefix: string, hosts: readonly Host[]) {
+    this.prefix = prefix
+    this.hosts = hosts
+  }
+
+  create(): void {
+    process.on('exit', this.remover)
+    const bridge = this.namespace('bridge')
+    ip('netns', 'add', bridge)
+    ip('-n', bridge, 'link', 'add', 'br0', 'type', 'bridge')
+    ip('-n', bridge, 'link', 'set', 'br0', 'up')
+    for (const { name, address } of this.hosts) {
+      const own = this.namespace(name)
+      ip('netns', 'add', own)
+      ip('link', 'add', 'eth0', 'netns', own, 'type', 'veth', 'peer', 'name', name, 'netns', bridge)
+      ip('-n', bridge, 'link', 'set', name, 'master', 'br0', 'up')
+      ip('-n', own, 'addr', 'add', `${address}/24`, 'dev', 'eth0')
+      ip('-n', own, 'link', 'set', 'eth0', 'up')
+      ip('-n', own, 'link', 'set', 'lo', 'up')
+    }
+  }
+
+  /** What to put before a command to run it on this host. */
+  inside(address: string): string[] {
+    return ['nsenter', `--net=/run/netns/${this.namespace(this.host(address).name)}`]
+  }
+
+  /** These two do not reach each other any more; the others do. */
+  partition(a: string, b: string): void {
+    for (const [at, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (this.cuts.has(`${at} ${other}`)) continue
+      ip(...this.neighbour(at, 'replace', other), 'lladdr', NOBODY, 'nud', 'permanent')
+      this.cuts.add(`${at} ${other}`)
+    }
+  }
+
+  /** This host reaches nobody any more. */
+  isolate(address: string): void {
+    for (const other of this.hosts) if (other.address !== address) this.partition(address, other.address)
+  }
+
+  /** Everybody reaches everybody again. */
+  heal(): void {
+    for (const cut of this.cuts) {
+      const [at = '', other = ''] = cut.split(' ')
+      ip(...this.neighbour(at, 'delete', other))
+    }
+    this.cuts.clear()
+  }
+
+  /** Ends what still runs on the hosts, and removes all of it. */
+  remove(): void {
+    process.off('exit', this.remover)
+    for (const name of [...this.hosts.map((host) => host.name), 'bridge']) {
+      const namespace = this.namespace(name)
+      if (!existsSync(`/run/netns/${namespace}`)) continue
+      for (const pid of ip('netns', 'pids', namespace).split('\n').filter(Boolean)) endNow(Number(pid))
+      ip('netns', 'delete', namespace)
+    }
+  }
+
+  private neighbour(at: string, verb: string, other: string): string[] {
+    return ['-n', this.namespace(this.host(at).name), 'neighbour', verb, other, 'dev', 'eth0']
+  }
+
+  private host(address: string): Host {
+    const host = this.hosts.find((one) => one.address === address)
+    if (!host) throw new Error(`there is no host ${address} in this network`)
+    return host
+  }
+
+  private namespace(name: string): string {
+    return `${this.prefix}${name}`
+  }
+}
+
+/** Where the agents of a cluster in namespaces are, beside its servers on .5, .6 and .7. */
+export const AGENTS_ADDRESS = '10.99.1.9'
+
+/**
+ * A cluster whose three servers are hosts of a network of their own, which has a fourth for agents. The network has to
+ * be created before the cluster is started, and removed after it was stopped.
+ * @param prefix see LabNetwork
+ */
+export function clusterInNamespaces(
+  prefix: string,
+  folder: string,
+  program: string,
+): { cluster: LabCluster; network: LabNetwork } {
+  const servers = [5, 6, 7].map((last, i) => ({ name: `ts0${i + 1}`, address: `10.99.1.${last}` }))
+  const network = new LabNetwork(prefix, [...servers, { name: 'agents', address: AGENTS_ADDRESS }])
+  const addresses = servers.map(({ address }) => address)
+  const cluster = new LabCluster(folder, addresses, program, (address) => network.inside(address))
+  return { cluster, network }
+}
+
+function ip(...argv: string[]): string {
+  return execFileSync('ip', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself meanwhile.
+  }
+}
