@@ -5,6 +5,7 @@ import type { AgentStatus } from '../api/types.ts'
 import { readIfThere, replaceFile } from '../platform/files.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
+import type { Standing } from '../store/session.ts'
 import type { AgentInfo } from '../store/types.ts'
 import type { Row, Table } from '../tables/table.ts'
 import { VERSION } from '../version.ts'
@@ -44,6 +45,8 @@ const memory = z.strictObject({
   /** The configured servers in answer to which this was learned: a changed configuration makes it void. */
   configured: z.array(z.string()),
   learned: z.array(z.string()),
+  /** The cluster that it belongs to; '' while it reports to a single server. */
+  cluster: z.string(),
 })
 
 /** One agent: readings become batches, batches go to the spool, the pusher carries the spool to the master. */
@@ -60,7 +63,7 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.options = options
-    this.known = { id: '', configured: [...options.servers], learned: [] }
+    this.known = { id: '', configured: [...options.servers], learned: [], cluster: '' }
   }
 
   /** Throws one sentence if it cannot run here at all, e.g. because another agent has the spool. */
@@ -88,7 +91,7 @@ export class Agent {
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       servers: () => (this.known.learned.length > 0 ? this.known.learned : options.servers),
       info: () => this.info(),
-      onServers: (servers) => this.learn(servers),
+      onStanding: (standing) => this.check(standing),
       onStatus: (status) => this.writeStatus(status),
       onFullReadingDue: () => this.fullReading(),
       onCaughtUp: () => {
@@ -151,7 +154,7 @@ export class Agent {
     if (parsed?.success) this.known = parsed.data
     else if (parsed) log.warning(`${paths.agentState} is damaged; it is written anew`)
     if (this.known.configured.join() !== servers.join()) {
-      this.known = { ...this.known, configured: [...servers], learned: [] }
+      this.known = { ...this.known, configured: [...servers], learned: [], cluster: '' }
     }
     if (this.known.id === '') this.known = { ...this.known, id: identityOf(paths) }
     this.save()
@@ -161,9 +164,21 @@ export class Agent {
     this.attempt(() => replaceFile(this.options.paths.agentState, `${JSON.stringify(this.known)}\n`))
   }
 
-  private learn(servers: readonly string[]): void {
-    this.options.log.info(`the cluster's servers are ${servers.join(' ')}`)
-    this.known = { ...this.known, learned: [...servers] }
+  /**
+   * Takes the list of servers from the store, and throws if it is not the store of this agent's cluster: a server
+   * that lost its disk, or was replaced, may be named as the master for a moment, and what it took would be lost.
+   */
+  private check({ servers, clusterId }: Standing): void {
+    const { cluster, learned } = this.known
+    if (cluster !== '' && clusterId !== cluster) {
+      throw new Error(
+        `that server is not of this agent's cluster ${cluster}; if that is right: netq config add server`,
+      )
+    }
+    const now = servers.length > 1 ? clusterId : ''
+    if (servers.length === 0 || (now === cluster && servers.join() === learned.join())) return
+    if (servers.join() !== learned.join()) this.options.log.info(`the servers are ${servers.join(' ')}`)
+    this.known = { ...this.known, learned: [...servers], cluster: now }
     this.save()
   }
 

@@ -36,8 +36,8 @@ export interface PusherParts {
   /** Where to look for the master now; asked before every search. */
   servers(): readonly string[]
   info(): AgentInfo
-  /** The store named its cluster's servers. */
-  onServers(servers: readonly string[], clusterId: string): void
+  /** What the store said of itself and its cluster; throws if it is not this agent's. Asked before anything is sent. */
+  onStanding(standing: Standing): void
   onStatus(status: PushStatus): void
   /** The store's picture of this node cannot be believed any more: everything has to be read and sent anew. */
   onFullReadingDue(): void
@@ -183,7 +183,7 @@ export class Pusher {
         const standing = await session.push(batches, resentUpTo)
         sent = last
         this.acknowledge(standing.mark)
-        this.learnServers(standing)
+        this.parts.onStanding(standing)
       } catch (error) {
         if (!(error instanceof BatchRefused)) throw error
         // It would be refused for ever, and hold up all behind it: its loss is written down, and the state read anew.
@@ -197,17 +197,12 @@ export class Pusher {
 
   private begin(standing: Standing, session: Session, found: Found): void {
     const { spool } = this.parts
+    this.parts.onStanding(standing)
     const { ready, fullReading, sentence } = spool.reconcile(standing.mark)
     if (!ready) throw new Error(sentence)
     if (fullReading) this.parts.onFullReadingDue()
     this.say('connected', `connected to the master ${session.ip}`, found.tried, session.ip)
     this.acknowledge(standing.mark)
-    this.learnServers(standing)
-  }
-
-  private learnServers({ servers, clusterId }: Standing): void {
-    if (servers.length > 0 && servers.join() !== this.parts.servers().join())
-      this.parts.onServers(servers, clusterId)
   }
 
   private acknowledge(mark: number): void {

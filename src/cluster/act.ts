@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { ensureSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
@@ -105,6 +106,9 @@ export class Actor {
         return
       case 'retire':
         return this.retire()
+      case 'leave':
+        this.state.leave(true)
+        return
       case 'refuse':
         this.refusal = { id: action.id, sentence: action.sentence }
         return
@@ -148,7 +152,7 @@ export class Actor {
 
   private async form(): Promise<void> {
     const { order } = this.state.desired!
-    const clusterId = this.secrets.prefix.split(':')[1]!.slice(0, 12)
+    const clusterId = randomBytes(6).toString('hex')
     this.state.setDesired({ order, clusterId, generation: 1, formed: true })
   }
 
@@ -190,12 +194,17 @@ export class Actor {
   private async settle(minReplicas: 0 | 1): Promise<void> {
     const redis = await this.local.redis()
     if (await loadLibrary(redis, this.secrets.prefix)) this.log.info('loaded the function library')
-    await redis.config('SET', 'min-replicas-to-write', minReplicas)
+    // The period too: a hand-over that was interrupted leaves it long.
+    await redis.config('SET', 'min-replicas-to-write', minReplicas, 'repl-ping-replica-period', 1)
     const { desired } = this.state
     // Agents follow this list: alone, it is this server; while a cluster is being formed, they stay with what they have.
     const alone = desired?.formed ? '' : (this.address ?? '')
     const servers = minReplicas === 1 && desired ? desired.order.join(' ') : alone
-    const { clusterId, generation } = desired?.formed ? desired : { clusterId: '', generation: 0 }
+    // A server that ended its cluster keeps its name in the store: agents believe only their own cluster's servers.
+    const { clusterId, generation } = (desired?.formed ? desired : this.state.left) ?? {
+      clusterId: '',
+      generation: 0,
+    }
     await call(redis, 'netq_cluster', clusterId, String(generation), servers)
   }
 
@@ -218,8 +227,7 @@ export class Actor {
     if (Number(await redis.call('WAIT', 1, 1000)) < 1)
       throw new Error('no replica confirmed the new list yet')
     if (order.length === 1) {
-      await this.services.stop('sentinel')
-      this.state.leave()
+      this.state.leave(true)
       return
     }
     this.state.setDesired({ ...this.state.desired!, order, generation })
@@ -230,10 +238,10 @@ export class Actor {
     await this.services.stop('sentinel')
     await this.services.stop('redis')
     this.log.warning(`this server was replaced; what it held is kept in ${moveToArchive(this.paths)}`)
+    this.state.leave(false)
     rmSync(this.paths.secrets, { force: true })
     this.secrets = ensureSecrets(this.paths)
     this.local.use(this.secrets)
-    this.state.leave()
   }
 
   private async startSentinel(master: string, epoch: number): Promise<void> {

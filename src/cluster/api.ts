@@ -138,6 +138,7 @@ function configure(
   }
   if (request.dryRun) return { kind: 'plan', order }
   const proposal: Proposal = { id: `${self}-${randomUUID()}`, order, base: known.generation, at: Date.now() }
+  if (state.proposal) controller.supersede(state.proposal.id)
   state.propose(proposal)
   controller.hurry()
   return { kind: 'change', proposal, from: known.order }

@@ -84,6 +84,7 @@ function switchOver(
 ): Decision | { wait: string } {
   const report = members.get(to)
   const replica = view.mine.redis!.replicas.find(({ ip }) => ip === to)
+  if (replica && !report?.redis) return { wait: `waiting for ${to}: its cts-auth does not answer` }
   if (!report?.redis || !replica)
     return refuse(`${to} is not a replica that is online, so it cannot be the master. Nothing was changed`)
   if (report.redis.syncing !== undefined || replica.lag > LAG_S)

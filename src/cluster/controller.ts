@@ -114,6 +114,7 @@ export class Controller {
       ...(this.state.desired ? { desired: this.state.desired } : {}),
       ...(this.state.proposal ? { proposal: this.state.proposal } : {}),
       ...(this.actor.refusal ? { refusal: this.actor.refusal } : {}),
+      ...(this.state.left ? { left: this.state.left } : {}),
       greets: this.greets,
       voted: this.state.vote.epoch,
       doing: this.problem ?? this.decision.why,
@@ -132,6 +133,11 @@ export class Controller {
   /** The servers of changes that this server or a member was asked for: they are spoken with before they belong. */
   candidates(): readonly string[] {
     return [...(this.state.proposal?.order ?? []), ...this.candidatesSeen]
+  }
+
+  /** Another change was asked for on this server before this one was carried out. */
+  supersede(id: string): void {
+    this.outcomes.set(id, 'Another change was asked for on this server, and takes the place of this one')
   }
 
   /** Why the change of this id ended without coming true; '' if it came true; undefined while it is under way. */

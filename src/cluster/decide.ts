@@ -46,16 +46,17 @@ const STRAY_MS = 5000
 
 function alone({ mine, settled }: View): Decision {
   const { redis, sentinel } = mine
+  if (redis?.loading) return nothing('Redis is loading its data')
+  // cluster.json is gone, the data is not: to go on alone with it would make a second cluster.
+  if (redis && redis.clusterId !== '' && redis.clusterId !== mine.left?.clusterId) {
+    return nothing(`the data here belong to the cluster ${redis.clusterId}, ${LOST}`)
+  }
   if (sentinel) return { action: { do: 'stop-sentinel' }, why: 'HA is off: a Sentinel has nothing to watch' }
   if (!redis) {
     if (mine.redisProblem) return nothing(mine.redisProblem)
     return { action: { do: 'start-redis', as: 'fenced' }, why: 'HA is off and Redis is not running' }
   }
-  if (redis.loading) return nothing('Redis is loading its data')
   if (redis.role !== 'master') {
-    // cluster.json is gone, the data is not: to go on alone with it would make a second cluster.
-    if (redis.clusterId !== '')
-      return nothing(`the data here belong to the cluster ${redis.clusterId}, ${LOST}`)
     return { action: { do: 'promote-alone' }, why: 'HA is off: the only server is the master' }
   }
   if (!settled)
@@ -66,8 +67,18 @@ function alone({ mine, settled }: View): Decision {
 function waiting(view: View, order: readonly string[]): Decision {
   const { mine, self } = view
   const begun = [...reportsOf(view).values()].find(
-    (r) => r.ip !== self && r.desired?.formed && r.desired.order.join(' ') === order.join(' '),
+    (r) =>
+      r.ip !== self &&
+      r.desired?.formed &&
+      r.desired.order.join(' ') === order.join(' ') &&
+      r.desired.clusterId !== mine.left?.clusterId,
   )
+  const own = (mine.redis?.applied ?? 0) > 0 && mine.redis?.clusterId !== begun?.desired?.clusterId
+  if (begun && own && order[0] === self) {
+    return nothing(
+      `${begun.ip} is in a cluster of this list already, and ${self} holds data of its own: put ${begun.ip} first`,
+    )
+  }
   // Also for a first server that lost its disk: the cluster goes on without it, and it must not begin another one.
   if (begun) return { action: { do: 'join', member: begun.ip }, why: `${begun.ip} is in the cluster already` }
   const base = alone(view)
@@ -186,7 +197,13 @@ function newerConfiguration(view: View, members: Reports): Decision | undefined 
   const differs = newest === stored && newest.order.join(' ') !== desired!.order.join(' ')
   const isNewer =
     newest.generation > desired!.generation || (differs && newest.generation === desired!.generation)
-  if (view.removed > 0 || (isNewer && !newest.order.includes(view.self))) {
+  const ended = [...reportsOf(view).values()].some(
+    (r) => r.left?.clusterId === desired!.clusterId && r.left.generation > desired!.generation,
+  )
+  if (isNewer && newest.order.length === 1 && newest.order[0] === view.self) {
+    return { action: { do: 'leave' }, why: 'HA is turned off: this server goes on alone' }
+  }
+  if (ended || view.removed > 0 || (isNewer && !newest.order.includes(view.self))) {
     return { action: { do: 'retire' }, why: 'this server was replaced: it is in the cluster no more' }
   }
   if (!isNewer) return undefined

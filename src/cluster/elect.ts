@@ -20,8 +20,9 @@ const SENTINELS_TRY_MS = 20_000
 export function givenUp(view: View, reports: Reports, named: string): boolean {
   const seen = [...reports.values()]
   const tried = view.leaderlessMs > SENTINELS_TRY_MS && !seen.some((r) => r.sentinel?.failover)
-  const lost = !seen.some((r) => r.redis?.linkUp) && seen.every((r) => !r.sentinel || r.sentinel.masterDown)
-  return tried && lost && reports.get(named)?.redis?.role !== 'master'
+  const gone =
+    reports.get(named)?.redis?.role === 'replica' || seen.every((r) => !r.sentinel || r.sentinel.masterDown)
+  return tried && gone && !seen.some((r) => r.redis?.linkUp) && reports.get(named)?.redis?.role !== 'master'
 }
 
 /** This server is up as a replica, and nobody that it sees is the master. */

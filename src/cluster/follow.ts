@@ -56,7 +56,7 @@ export async function turnOff(parts: Followed, really: boolean, tell: Say): Prom
   const { reports } = await look(parts)
   const master = masterOf(reports)
   if (!desired?.formed) {
-    if (desired && really) parts.state.leave()
+    if (desired && really) parts.state.leave(false)
     say(
       `HA is off on this server already. ${desired && really ? 'It waits for no other server any more.' : 'Nothing was changed.'}`,
     )
@@ -75,6 +75,7 @@ export async function turnOff(parts: Followed, really: boolean, tell: Say): Prom
   )
   if (!really) return NEEDS_YES
   const proposal = { id: randomUUID(), order: [master], base: desired.generation, at: Date.now() }
+  if (parts.state.proposal) parts.controller.supersede(parts.state.proposal.id)
   parts.state.propose(proposal)
   parts.controller.hurry()
   const end = Date.now() + FOLLOW_MS

@@ -10,7 +10,7 @@ const schema = z.strictObject({
     .optional(),
   /** What an operator asked for on this server and is not carried out yet. */
   proposal: z.strictObject({ id: z.string(), order, base: z.number(), at: z.number() }).optional(),
-  /** The cluster that this server was in last and the generation without it: its former members are told. */
+  /** The cluster that this server ended and the generation in which: its former members are told. */
   left: z.strictObject({ clusterId: z.string(), generation: z.number() }).optional(),
   /** Certificates' fingerprints of the servers that this one was told of, by address, as first seen. */
   pins: z.record(z.string(), z.string()),
@@ -37,7 +37,9 @@ export class ClusterState {
     try {
       this.state = schema.parse(JSON.parse(text))
     } catch {
-      throw new Error(`${this.path} is damaged; restore it, or remove it to make this a single server again`)
+      throw new Error(
+        `${this.path} is damaged; restore it, or remove it and run netq config ts add server with the cluster's servers here`,
+      )
     }
   }
 
@@ -87,10 +89,14 @@ export class ClusterState {
     this.change(rest)
   }
 
-  /** Leaves the cluster: a single server again. The pins stay, should it be asked to come back. */
-  leave(): void {
+  /**
+   * Leaves the cluster: a single server again. The pins stay, should it be asked to come back.
+   * @param ended this server ends the cluster and keeps its data; the others are told
+   */
+  leave(ended: boolean): void {
     const { pins, vote, desired } = this.state
-    const left = desired && { clusterId: desired.clusterId, generation: desired.generation + 1 }
+    const left =
+      ended && desired ? { clusterId: desired.clusterId, generation: desired.generation + 1 } : undefined
     this.change({ pins, vote, ...(left ? { left } : {}) })
   }
 

@@ -86,6 +86,8 @@ export interface ServerReport {
   readonly refusal?: Refusal
   /** New servers that it sees and that were told of the change they belong to. A master that leaves cannot see them. */
   readonly greets: readonly string[]
+  /** The cluster that this server ended, by `del server`, and the generation in which: its members are to leave it. */
+  readonly left?: { readonly clusterId: string; readonly generation: number }
   /** The highest epoch in which this server gave its vote. */
   readonly voted: number
   /** Absent: the process runs not, or answers not (`redisProblem` says which). */
@@ -139,6 +141,7 @@ export type Action =
   | { readonly do: 'finish-switchover' }
   | { readonly do: 'prioritize'; readonly priority: 1 | 100 }
   | { readonly do: 'retire' }
+  | { readonly do: 'leave' }
   | { readonly do: 'adopt'; readonly order: readonly string[]; readonly generation: number }
   | { readonly do: 'switch-over'; readonly to: string }
   | { readonly do: 'commit'; readonly order: readonly string[]; readonly generation: number }

@@ -122,9 +122,25 @@ describe('a server that waits', () => {
     ],
     [
       'begins no second cluster, also if it is the first and lost its disk',
-      view([waits(A), member(B), member(C)]),
+      view([
+        { ...waits(A), redis: redis({ role: 'master', applied: 0, clusterId: '' }) },
+        member(B),
+        member(C),
+      ]),
       { do: 'join', member: B },
       /in the cluster already/,
+    ],
+    [
+      'does not let an older cluster of its list take the place of the data that it holds, as the first',
+      view([waits(A), member(B), member(C)]),
+      nothing,
+      /holds data of its own/,
+    ],
+    [
+      'does not go back to the cluster that it has ended, of which a member comes back',
+      view([{ ...waits(A), left: { clusterId: CLUSTER, generation: 2 } }, member(B)], { away: [C] }),
+      keepsOn,
+      /waiting for 10.0.0.7/,
     ],
     [
       'joins no cluster of another list',

@@ -68,6 +68,8 @@ export function act(action: Action): Step[] {
       return once((s) => {
         s.disk.desired = { ...s.disk.desired!, order: action.order, generation: action.generation }
       })
+    case 'leave':
+      throw new Error('nobody turns HA off in this model')
     case 'retire':
       return once((s) => retire(s))
     case 'refuse':
