@@ -44,7 +44,7 @@ export function serverLines({ mine, peers, roles, now }: ServersSeen): ServerLin
       replicas:
         role === 'master' && redis ? order.filter((other) => redis.replicas.some((r) => r.ip === other)) : [],
       status: report
-        ? statusOf(report, { servers: order.length, now })
+        ? statusOf(report, { servers: order.length, master, now })
         : `unreachable: ${(peers.get(ip) as { unreachable: string } | undefined)?.unreachable ?? 'not asked yet'}`,
       ...(known?.role === role ? { since: known.since } : {}),
     }
@@ -145,19 +145,21 @@ function roleOf(ip: string, report: ServerReport | undefined, master: string | u
 
 function statusOf(
   { redis, sentinel, redisProblem, sentinelProblem, desired }: ServerReport,
-  cluster: { servers: number; now: number },
+  cluster: { servers: number; master: string | undefined; now: number },
 ): string {
   if (!desired && cluster.servers > 1) return 'not configured'
   if (!redis) return redisProblem ? 'Redis does not answer' : 'Redis is down'
   if (redis.loading) return 'loading'
   if (!redis.diskOk)
     return redis.role === 'master' ? 'no writes: disk full or failing' : 'disk full or failing'
-  if (cluster.servers === 1) return 'ok'
+  if (cluster.servers === 1) return redis.role === 'master' ? 'ok' : 'starting'
   if (!desired?.formed) return 'waiting'
   if (redis.role === 'replica') {
     if (redis.syncing !== undefined) return `syncing ${redis.syncing}%`
     if (redis.follows === undefined) return 'fenced'
     if (!redis.linkUp) return 'link down'
+    if (cluster.master !== undefined && redis.follows !== cluster.master)
+      return `follows ${redis.follows}, not the master`
     if (cluster.now - redis.markerTime > STALE_MARK_MS) return 'stale'
   } else if (redis.replicas.length < redis.minReplicas) return 'no writes: no replica'
   else if (cluster.now - redis.markerTime > STALE_MARK_MS) return 'no writes'

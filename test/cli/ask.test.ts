@@ -324,7 +324,7 @@ describe('where several servers run', () => {
     let out = ''
     child.stdout.on('data', (part) => (out += part))
     await new Promise((resolve) => child.on('close', resolve))
-    expect(out).toBe('declare -a COMPREPLY=([0]="add" [1]="show")\n')
+    expect(out).toBe('declare -a COMPREPLY=([0]="add" [1]="del" [2]="reset-cluster" [3]="show")\n')
   })
 })
 
@@ -346,7 +346,7 @@ describe('help', () => {
   it('lists every line, as the page has them', async () => {
     const { status, out } = await program.run(['help', 'list'])
     expect(status).toBe(0)
-    expect(out.split('\n')).toContain('netq config ts add server <ip-master> <ip-replica> <ip-replica>')
+    expect(out).toContain('\nnetq config ts add server <ip-master> <ip-replica> <ip-replica>')
     expect(out.split('\n')).toContain('netq config add server <ip> [port <1025-65535>] [vrf <vrf>]')
     expect(out.split('\n')).toContain('netq [<hostname>] show agents [count] [json]')
     expect(out).not.toContain('...]\nnetq __')

@@ -119,7 +119,7 @@ describe('completion', () => {
     ['show interfaces lo json', ['count', 'state']],
     ['show interfaces type', ['bond', 'bridge', 'swp']],
     ['sho int type', ['bond', 'bridge', 'swp']],
-    ['config ts', ['add', 'show']],
+    ['config ts', ['add', 'del', 'reset-cluster', 'show']],
     ['show interfaces state', []],
     ['nonsense here', []],
   ])('after `%s`', (typed, expected) => {
