@@ -60,7 +60,10 @@ describe('changing the master by a new order', () => {
     const before = await cluster.shown('ts01')
     expect((await cluster.addServers('ts01')).out).toMatch(/already; .* is the master. Nothing was changed./)
     await cluster.settled('ts01')
-    expect(await cluster.shown('ts01')).toEqual(before)
+    await until('it is as it was', 15_000, async () => {
+      expect(await cluster.shown('ts01')).toEqual(before)
+      return true
+    })
     expect(before[0]).toMatch(`${a} replica`)
   })
 
@@ -88,8 +91,10 @@ describe('changing the master by a new order', () => {
       `${b} is not a replica that is online, so it cannot be the master. Nothing was changed.`,
     )
     expect(status).toBe(1)
-    expect((await cluster.shown('ts01'))[0]).toBe(`${a} master ${a} ok`)
-    expect((await cluster.shown('ts01'))[2]).toBe(`${c} replica ${a} ok`)
+    await until('nothing has changed', 15_000, async () => {
+      const lines = await cluster.shown('ts01')
+      return lines[0] === `${a} master ${a} ok` && lines[2] === `${c} replica ${a} ok`
+    })
   })
 })
 

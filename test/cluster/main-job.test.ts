@@ -110,9 +110,11 @@ describe('after a crash', () => {
     const now = (await shown('ts01')).find((line) => / master /.test(line))!.split(' ')[0]!
     expect([b, c]).toContain(now)
     for (const { name } of cluster.servers) {
-      expect(await shown(name)).toEqual(
-        cluster.addresses.map((ip) => `${ip} ${ip === now ? 'master' : 'replica'} ${now} ok`),
-      )
+      await until(`${name} shows the same`, 20_000, async () => {
+        const lines = cluster.addresses.map((ip) => `${ip} ${ip === now ? 'master' : 'replica'} ${now} ok`)
+        expect(await shown(name)).toEqual(lines)
+        return true
+      })
     }
   })
 
