@@ -19,7 +19,7 @@ export interface CollectorOptions {
 }
 
 /**
- * Reads the tables' programs: all of them every 15 s, and those concerned at once when the kernel says that
+ * Reads the tables' programs: all of them every 15 s (costly ones more rarely), and those concerned at once when the kernel says that
  * something changed. A program that fails or hangs leaves its tables as they were; one that is not installed
  * has no rows.
  */

@@ -7,6 +7,8 @@ import { run } from './run.ts'
 /** A program of one or more tables, and what is known of it. Times are milliseconds of performance.now(). */
 interface Reading {
   readonly argv: readonly string[]
+  /** Read at every so many-th periodic reading. */
+  readonly oneIn: number
   /** The last output; kept only for tables that need several programs. Undefined: not installed. */
   text: string | undefined
   state: 'unread' | 'read' | 'missing' | 'absent'
@@ -45,13 +47,17 @@ export class Group {
   private timer: NodeJS.Timeout | undefined
   private running: Promise<void> | undefined
   private everything = false
+  private periods = 0
 
   constructor(tables: readonly Table[], options: GroupOptions) {
-    const argvs = tables.flatMap((table) => table.sources.map((source) => source.argv))
+    const sources = tables.flatMap((table) => table.sources)
     this.tables = tables
     this.options = options
     this.readings = new Map(
-      argvs.map((argv) => [nameOf(argv), { argv, text: undefined, state: 'unread', notBefore: 0 }]),
+      sources.map(({ argv, oneIn = 1 }) => [
+        nameOf(argv),
+        { argv, oneIn, text: undefined, state: 'unread', notBefore: 0 },
+      ]),
     )
   }
 
@@ -94,7 +100,11 @@ export class Group {
     const all = [...this.readings.values()]
     const periodic = this.everything
     // One millisecond of grace: timers may fire a little early.
-    const chosen = periodic ? all : all.filter((reading) => reading.due && startOf(reading) <= now + 1)
+    const isChosen = periodic
+      ? (reading: Reading) => reading.state !== 'read' || this.periods % reading.oneIn === 0
+      : (reading: Reading) => startOf(reading) <= now + 1
+    const chosen = all.filter(isChosen)
+    if (periodic) this.periods++
     this.everything = false
     for (const reading of chosen) delete reading.due
     this.running = this.read(chosen, periodic).finally(() => {

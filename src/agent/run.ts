@@ -28,13 +28,13 @@ export async function run(argv: readonly string[], timeoutMs: number, signal: Ab
     return await start(argv, timeoutMs, signal)
   } catch (error) {
     // Some failures of fork and exec (no memory, arguments too long) are thrown instead of being an event.
-    return { kind: 'failed', sentence: `${argv.join(' ')} cannot be run: ${sentenceOf(error)}` }
+    return { kind: 'failed', sentence: `${nameOf(argv)} cannot be run: ${sentenceOf(error)}` }
   }
 }
 
 function start(argv: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<Outcome> {
   const [program = '', ...args] = argv
-  const name = argv.join(' ')
+  const name = nameOf(argv)
   return new Promise((resolve) => {
     // A group of its own: killing only a wrapper script would leave its child, which holds the pipe open.
     const child = spawn(program, args, {
@@ -79,6 +79,11 @@ function start(argv: readonly string[], timeoutMs: number, signal: AbortSignal):
     })
     if (signal.aborted) abort()
   })
+}
+
+/** As an operator would type it; a script is called by the name that it was given (tables/script.ts). */
+function nameOf(argv: readonly string[]): string {
+  return argv[0] === 'sh' && argv[3] !== undefined ? `the script "${argv[3]}"` : argv.join(' ')
 }
 
 function killGroup(leader: number): void {

@@ -33,7 +33,7 @@ export function tableListing(
     name: table.name,
     count: rows.length,
     heads: show.columns.map(({ head }) => head),
-    cells: () => ordered().map((stored) => show.columns.map((column) => column.cell(stored, now))),
+    cells: () => ordered().map((stored) => show.columns.map((column) => cellOf(column, stored, now))),
     records: () => ordered().map((stored) => recordOf(stored, extra, now)),
   }
 }
@@ -50,17 +50,30 @@ function recordOf(
   extra: readonly (readonly [string, Column])[],
   now: number,
 ): Record<string, unknown> {
-  const texts = extra.map(([name, column]) => [name, column.cell(stored, now)])
+  const texts = extra.map(([name, column]) => [name, cellOf(column, stored, now)])
   const seconds = stored.agentTime / 1000
   return { hostname: stored.hostname, ...stored.row, ...Object.fromEntries(texts), lastChanged: seconds }
 }
 
+/**
+ * A cell's text; `?` if the row has not what its table says. Anybody on the network can push such a row, and one must not
+ * hide all the others.
+ */
+function cellOf(column: Column, stored: StoredRow, now: number): string {
+  try {
+    return column.cell(stored, now)
+  } catch {
+    return '?'
+  }
+}
+
 /** Columns that are made of several fields, such as `Details`: in JSON too, as what is on the screen is in JSON. */
 function extraColumns(table: Table, show: Show): (readonly [string, Column])[] {
+  const fields = [...table.fields, ...(show.completedBy?.fields ?? [])].map((field) => field.toLowerCase())
   return show.columns
     .filter((column) => column !== hostname && column !== lastChanged)
     .map((column) => [camelCase(column.head), column] as const)
-    .filter(([name]) => !table.fields.includes(name))
+    .filter(([name]) => !fields.includes(name.toLowerCase()))
 }
 
 function camelCase(head: string): string {

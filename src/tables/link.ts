@@ -3,6 +3,7 @@ import { isAsked, word } from './arguments.ts'
 import { column, hostname, lastChanged } from './columns.ts'
 import { type Interface, interfaceSource, interfacesOf, vrfsOf } from './interfaces.ts'
 import { numberOf, textOf } from './json.ts'
+import { linkHappening } from './link-happening.ts'
 import { distinct } from './rows.ts'
 import type { Arguments, Column, Row, StoredRow, Table } from './table.ts'
 import { type PortVlans, vlanSource, vlansOf } from './vlans.ts'
@@ -64,6 +65,7 @@ export const link: Table = {
       filter: asked,
     },
   ],
+  happening: linkHappening,
 }
 
 function asked(args: Arguments): (stored: StoredRow) => boolean {

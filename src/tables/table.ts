@@ -29,6 +29,8 @@ export interface Source {
   readonly argv: readonly string[]
   /** The object names of `ip monitor` that make this source worth reading again, e.g. ['link']. Empty: periodic read only. */
   readonly triggers: readonly string[]
+  /** Periodic readings of which one runs it, default 1: for a program that costs much and whose news can wait. */
+  readonly oneIn?: number
 }
 
 /** What a `show` command may filter and print, as the operator typed it: names are those of the usage line. */
@@ -51,6 +53,30 @@ export interface Show {
    * Throws an Error with one clear sentence if an argument is not what it has to be.
    */
   filter?(args: Arguments): (stored: StoredRow) => boolean
+  /**
+   * A table with the same keys whose fields complete these rows, e.g. what changes too often to be part of them. When
+   * it changed last does not count.
+   */
+  readonly completedBy?: Table
+}
+
+/** A row before and after a change; a row that is new or gone lacks one of them. */
+export interface Change {
+  readonly hostname: string
+  readonly before?: Row
+  readonly after?: Row
+}
+
+/** What a change of a row means to an operator (notifier/types.ts says more of each field). */
+export interface Happening {
+  readonly type: string
+  readonly severity: 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
+  /** One line, e.g. `LINK: leaf01 swp5: state changed from up to down`. */
+  readonly message: string
+  /** What it is about on its host, e.g. `swp5`. */
+  readonly about: string
+  /** The end of a trouble that an earlier change told of. */
+  readonly recovers?: true
 }
 
 export interface Table {
@@ -67,6 +93,8 @@ export interface Table {
    */
   parse(outputs: readonly (string | undefined)[]): Row[]
   readonly shows: readonly Show[]
+  /** What an operator is told of a change, if anything. Pure; must bear fields that are missing or of a wrong type. */
+  happening?(change: Change): Happening | undefined
 }
 
 /** The identity of a row on its host: its key fields joined by a space. Tabs and line ends never occur in it. */

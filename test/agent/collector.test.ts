@@ -187,3 +187,39 @@ it('a trigger that does not exist is refused before anything runs', () => {
 function isRunning(pid: number): boolean {
   return !['Z', undefined].includes(readIfThere(`/proc/${pid}/stat`)?.split(') ')[1]?.[0])
 }
+
+it('a program whose news can wait is run at one in so many periodic readings, and its table keeps what it told', async () => {
+  const programs = new Programs()
+  const often = [programs.write('often', 'echo swp1 1')]
+  const seldom = [programs.write('seldom', 'echo module 7')]
+  const table: Table = {
+    ...sampleTable('both', often),
+    sources: [
+      { argv: often, triggers: [] },
+      { argv: seldom, triggers: [], oneIn: 4 },
+    ],
+    parse: (texts) => texts.map((text) => ({ name: text ?? '', size: 0 })),
+  }
+  const { collector, readings, last } = collect([table], 20)
+  collector.start()
+  await expect.poll(() => programs.runs('often'), deadline).toBeGreaterThan(12)
+  await collector.stop()
+  const [many, few] = [programs.runs('often'), programs.runs('seldom')]
+  expect(few).toBeGreaterThan(many / 4 - 1)
+  expect(few).toBeLessThan(many / 4 + 2)
+  expect(readings.length).toBeGreaterThan(few)
+  expect(last('both')).toEqual([
+    { name: 'swp1 1\n', size: 0 },
+    { name: 'module 7\n', size: 0 },
+  ])
+})
+
+it('a script that fails is called by its name, and not quoted', async () => {
+  const { collector, log } = collect([
+    sampleTable('one', ['sh', '-c', 'echo "no such bus" >&2\nexit 3', 'services']),
+  ])
+  collector.start()
+  await expect
+    .poll(() => log.lines, deadline)
+    .toEqual(['WARNING: the script "services" exited with 3: no such bus; what it told before is kept'])
+})

@@ -8,8 +8,10 @@ export const captured = (name: string) => fixture('captured', name)
 /** In the form of iproute2's source, for what the capturing kernel lacks: bonds, VRFs, VLANs in bridges. */
 export const handwritten = (name: string) => fixture('handwritten', name)
 
+/** @param name with its ending, unless that is `.json` */
 function fixture(folder: string, name: string): string {
-  return readFileSync(join(import.meta.dirname, '../fixtures', folder, `${name}.json`), 'utf8')
+  const file = name.includes('.') ? name : `${name}.json`
+  return readFileSync(join(import.meta.dirname, '../fixtures', folder, file), 'utf8')
 }
 
 /** The cells of the rows that a show asks for, as an operator reads them; no host name, no age. */

@@ -65,7 +65,7 @@ describe('the tables together', () => {
       expect(triggers.get(command) ?? String(own)).toBe(String(own))
       triggers.set(command, String(own))
     }
-    expect(triggers.size).toBe(7)
+    expect(triggers.size).toBe(14)
   })
 
   it('have names and keys that the store can hold', () => {
