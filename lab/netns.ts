@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { LabCluster } from './cluster.ts'
 
-/** A machine of the lab's network: its name, at most 8 letters or digits, and its IPv4 address in 10.99.1.0/24. */
+/** A machine of the lab's network: its name, at most 8 letters or digits, and its IPv4 address, in one /24 with the others'. */
 interface Host {
   readonly name: string
   readonly address: string
@@ -62,7 +62,12 @@ export class LabNetwork {
 
   /** What to put before a command to run it on this host. */
   inside(address: string): string[] {
-    return ['nsenter', `--net=/run/netns/${this.namespace(this.host(address).name)}`]
+    return ['nsenter', `--net=${this.pathOf(address)}`]
+  }
+
+  /** The file that stands for this host's namespace. */
+  pathOf(address: string): string {
+    return `/run/netns/${this.namespace(this.host(address).name)}`
   }
 
   /** These two do not reach each other any more; the others do. */
@@ -119,10 +124,12 @@ export class LabNetwork {
 
 /** Where the agents of a cluster in namespaces are, beside its servers on .5, .6 and .7. */
 export const AGENTS_ADDRESS = '10.99.1.9'
+/** Where another server may be started, to take the place of one of them. */
+export const SPARE_ADDRESS = '10.99.1.8'
 
 /**
- * A cluster whose three servers are hosts of a network of their own, which has a fourth for agents. The network has to
- * be created before the cluster is started, and removed after it was stopped.
+ * A cluster whose three servers are hosts of a network of their own, which has a fourth for agents and a spare one. The
+ * network has to be created before the cluster is started, and removed after it was stopped.
  * @param prefix see LabNetwork
  */
 export function clusterInNamespaces(
@@ -131,7 +138,11 @@ export function clusterInNamespaces(
   program: string,
 ): { cluster: LabCluster; network: LabNetwork } {
   const servers = [5, 6, 7].map((last, i) => ({ name: `ts0${i + 1}`, address: `10.99.1.${last}` }))
-  const network = new LabNetwork(prefix, [...servers, { name: 'agents', address: AGENTS_ADDRESS }])
+  const network = new LabNetwork(prefix, [
+    ...servers,
+    { name: 'ts04', address: SPARE_ADDRESS },
+    { name: 'agents', address: AGENTS_ADDRESS },
+  ])
   const addresses = servers.map(({ address }) => address)
   const cluster = new LabCluster(folder, addresses, program, (address) => network.inside(address))
   return { cluster, network }

@@ -10,9 +10,11 @@ import type { AgentInfo } from '../store/types.ts'
 import type { Row, Table } from '../tables/table.ts'
 import { VERSION } from '../version.ts'
 import { clockIsSynchronised } from './clock.ts'
-import { Differ } from './differ.ts'
+import { Differ, Payloads } from './differ.ts'
 import { Pusher, type PushStatus } from './pusher.ts'
+import { Reporter } from './reporter.ts'
 import { type Batch, Spool } from './spool.ts'
+import { SAMPLE_EVERY_MS } from './stats.ts'
 
 /** What gives readings of tables: the collector on a node, or something made up in tests and benches. */
 export interface Readings {
@@ -33,11 +35,18 @@ export interface AgentOptions {
   readonly spoolCapBytes?: number
   /** Makes what reads the tables, and is told what to call with each reading. */
   readings(onRows: (table: Table, rows: readonly Row[]) => void): Readings
+  /**
+   * Gives one sample of the counters of the interfaces, as lines of a batch; absent: they are not sampled.
+   * What it throws is logged, and the next sample is taken all the same.
+   */
+  readonly sample?: { lines(): string[]; everyMs?: number }
   /** Told of every batch when it is spooled, and of every number when it is acknowledged: for checkers. */
   readonly watch?: { spooled?(batch: Batch): void; acknowledged?(seq: number): void }
 }
 
 const SPOOL_CAP_BYTES = 256 * 1024 * 1024
+/** Samples take no more of the spool than this share of its cap: what is left is for changes, which matter more. */
+const SAMPLES_SHARE = 0.5
 
 /** What an agent remembers besides its spool: who it is, and where the cluster said that its servers are. */
 const memory = z.strictObject({
@@ -60,9 +69,12 @@ export class Agent {
   private readings: Readings | undefined
   private known: z.infer<typeof memory>
   private lossPending = false
+  private sampling: NodeJS.Timeout | undefined
+  private readonly reporter: Reporter
 
   constructor(options: AgentOptions) {
     this.options = options
+    this.reporter = new Reporter(options.log)
     this.known = { id: '', configured: [...options.servers], learned: [], cluster: '' }
   }
 
@@ -90,6 +102,7 @@ export class Agent {
       log,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       servers: () => (this.known.learned.length > 0 ? this.known.learned : options.servers),
+      inCluster: () => this.known.cluster !== '',
       info: () => this.info(),
       onStanding: (standing) => this.check(standing),
       onStatus: (status) => this.writeStatus(status),
@@ -104,9 +117,14 @@ export class Agent {
     this.readings = options.readings((table, rows) => this.take(table, rows))
     this.pusher.start()
     this.readings.start()
+    if (options.sample) {
+      this.takeSample()
+      this.sampling = setInterval(() => this.takeSample(), options.sample.everyMs ?? SAMPLE_EVERY_MS)
+    }
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.sampling)
     await this.readings?.stop()
     await this.pusher?.stop()
     this.spool?.close()
@@ -121,11 +139,33 @@ export class Agent {
     const full = this.fullReadingOf.has(table.name)
     const payloads = full ? this.differ.full(table, rows) : this.differ.changes(table, rows)
     this.fullReadingOf.delete(table.name)
+    this.send(payloads)
+  }
+
+  private send(payloads: readonly string[]): void {
     for (const payload of payloads) {
       const batch = this.spool!.append(Date.now(), payload)
       this.options.watch?.spooled?.(batch)
     }
     this.pusher!.notify()
+  }
+
+  private takeSample(): void {
+    const spool = this.spool!
+    if (spool.problem !== undefined || spool.bytes > SAMPLES_SHARE * spool.capBytes) {
+      this.reporter.warn(
+        'statistics are left out while the spool is short of room, so that no change is lost',
+      )
+      return
+    }
+    const payloads = new Payloads()
+    try {
+      for (const line of this.options.sample!.lines()) payloads.add(line)
+    } catch (error) {
+      this.reporter.warn(`the counters of the interfaces cannot be read: ${sentenceOf(error)}`)
+      return
+    }
+    this.send(payloads.end())
   }
 
   /** Every table is sent whole with its next reading, which is now. */
@@ -143,6 +183,7 @@ export class Agent {
       agentStart: this.started,
       spooledBatches: this.spool!.count,
       spooledBytes: this.spool!.bytes,
+      stats: this.options.sample !== undefined,
       ...(ntpSync === undefined ? {} : { ntpSync }),
     }
   }
@@ -190,6 +231,7 @@ export class Agent {
       ...status,
       spooledBatches: spool!.count,
       spooledBytes: spool!.bytes,
+      stats: this.options.sample !== undefined,
       ...(spool!.problem === undefined ? {} : { spoolProblem: spool!.problem }),
     }
     this.attempt(() => replaceFile(this.options.paths.agentStatus, `${JSON.stringify(full)}\n`))

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentStatus } from '../api/types.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
 import { type Found, MasterFinder, NoMaster } from '../store/master-finder.ts'
-import { BatchRefused, NameTaken, Session, type Standing } from '../store/session.ts'
+import { BatchRefused, NameTaken, Restoring, Session, type Standing } from '../store/session.ts'
 import type { AgentInfo } from '../store/types.ts'
 import type { Spool } from './spool.ts'
 
@@ -35,6 +35,8 @@ export interface PusherParts {
   readonly localAddress?: string
   /** Where to look for the master now; asked before every search. */
   servers(): readonly string[]
+  /** Whether the agent knows its cluster, and so refuses servers that are not of it. */
+  inCluster(): boolean
   info(): AgentInfo
   /** What the store said of itself and its cluster; throws if it is not this agent's. Asked before anything is sent. */
   onStanding(standing: Standing): void
@@ -110,7 +112,7 @@ export class Pusher {
           this.say('searching', `lost the master ${found.ip}: ${sentenceOf(error)}`, {
             [found.ip]: sentenceOf(error),
           })
-          await this.pause(SEARCH_MS)
+          await this.pause(error instanceof Restoring ? SEARCH_AT_MOST_MS : SEARCH_MS)
         }
       } finally {
         session.close()
@@ -128,7 +130,8 @@ export class Pusher {
         if (servers.join() !== this.parts.servers().join()) {
           finder?.close()
           servers = this.parts.servers()
-          finder = new MasterFinder(servers, this.parts.port, this.parts.localAddress)
+          const { port, localAddress, inCluster } = this.parts
+          finder = new MasterFinder(servers, port, localAddress, inCluster)
         }
         try {
           return await finder!.find()
@@ -200,6 +203,9 @@ export class Pusher {
     this.parts.onStanding(standing)
     const { ready, fullReading, sentence } = spool.reconcile(standing.mark)
     if (!ready) throw new Error(sentence)
+    // A store that forgot batches (a backup was restored) may be sent again what this agent had let go of by age.
+    const known = this.checkpoints.filter(({ mark }) => mark <= standing.mark)
+    this.checkpoints.splice(0, this.checkpoints.length, ...known)
     if (fullReading) this.parts.onFullReadingDue()
     this.say('connected', `connected to the master ${session.ip}`, found.tried, session.ip)
     this.acknowledge(standing.mark)

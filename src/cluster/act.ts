@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-import { ensureSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
-import { readIfThere, replaceFile } from '../platform/files.ts'
+import { newSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
+import { replaceFile } from '../platform/files.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
 import type { Services } from '../platform/services.ts'
@@ -14,18 +14,16 @@ import { handOver } from './hand-over.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
 import { type RedisRole, redisConfig } from './redis-conf.ts'
-import { sentinelConfig, votedEpochIn } from './sentinel-conf.ts'
+import { Retention } from './retention.ts'
+import { startSentinel } from './sentinel-start.ts'
 import type { ClusterState } from './state.ts'
-import type { Action, Refusal, View } from './types.ts'
+import { sendAway } from './strangers.ts'
+import type { Action, ClusterList, Refusal, View } from './types.ts'
 
-/** The log of changes is kept this long, in milliseconds, while memory allows. */
-const KEEP_LOG_MS = 24 * 3600 * 1000
 /** Why a server is the master, where nothing else is known: the Sentinels promoted it. */
 export const FAILOVER = 'failover: the master was lost'
-/** How often a Sentinel asks its Redis servers for their state, in milliseconds. */
-const INFO_PERIOD_MS = 500
-/** Past this share of maxmemory the log is shortened, so that the state of now always has room. */
-const LOG_MEMORY_SHARE = 0.75
+/** How long a replica may take to confirm a new list, in milliseconds: less than any command may take (local.ts). */
+const CONFIRM_MS = 400
 
 /** Carries decisions out on this server. Every action may be repeated, and may fail: the loop then decides again. */
 export class Actor {
@@ -36,7 +34,7 @@ export class Actor {
   private readonly state: ClusterState
   private readonly peers: PeerClient | undefined
   private readonly log: Log
-  private keepLogMs = KEEP_LOG_MS
+  private readonly retention = new Retention()
   secrets: Secrets
   /** The last change that this server refused, as the master. */
   refusal: Refusal | undefined
@@ -87,6 +85,13 @@ export class Actor {
       case 'start-sentinel':
         return this.startSentinel(action.master, action.epoch)
       case 'stop-sentinel':
+        await sendAway(
+          action.strangers ?? [],
+          this.state,
+          this.secrets,
+          this.required(this.address),
+          this.log,
+        )
         return this.services.stop('sentinel')
       case 'ask-failover':
         return this.required(this.peers).failover(action.of)
@@ -105,9 +110,9 @@ export class Actor {
         this.state.setDesired({ ...this.state.desired!, order: action.order, generation: action.generation })
         return
       case 'retire':
-        return this.retire()
+        return this.retire(action.ended)
       case 'leave':
-        this.state.leave(true)
+        this.leave(action.generation)
         return
       case 'refuse':
         this.refusal = { id: action.id, sentence: action.sentence }
@@ -175,7 +180,6 @@ export class Actor {
   /** Starts the Sentinel of this server anew, with nothing but the list, the master and the epoch. */
   async renewSentinel(master: string, epoch: number): Promise<void> {
     if (!this.state.desired?.formed) throw new Error('this server is in no cluster')
-    await this.services.stop('sentinel')
     await this.startSentinel(master, epoch)
   }
 
@@ -196,15 +200,16 @@ export class Actor {
     if (await loadLibrary(redis, this.secrets.prefix)) this.log.info('loaded the function library')
     // The period too: a hand-over that was interrupted leaves it long.
     await redis.config('SET', 'min-replicas-to-write', minReplicas, 'repl-ping-replica-period', 1)
+    // A single server that was given its address later has a Redis that was started without it.
+    if (this.address !== undefined)
+      await redis.config('SET', 'bind-source-addr', this.address, 'replica-announce-ip', this.address)
     const { desired } = this.state
     // Agents follow this list: alone, it is this server; while a cluster is being formed, they stay with what they have.
     const alone = desired?.formed ? '' : (this.address ?? '')
     const servers = minReplicas === 1 && desired ? desired.order.join(' ') : alone
     // A server that ended its cluster keeps its name in the store: agents believe only their own cluster's servers.
-    const { clusterId, generation } = (desired?.formed ? desired : this.state.left) ?? {
-      clusterId: '',
-      generation: 0,
-    }
+    const kept = this.state.left?.order[0] === this.address ? this.state.left : undefined
+    const { clusterId, generation } = (desired?.formed ? desired : kept) ?? { clusterId: '', generation: 0 }
     await call(redis, 'netq_cluster', clusterId, String(generation), servers)
   }
 
@@ -223,44 +228,41 @@ export class Actor {
   /** Writes the new list to the store; it counts once a replica has it, and every server takes it from there. */
   private async commit(order: readonly string[], generation: number): Promise<void> {
     const redis = await this.local.redis()
-    await call(redis, 'netq_cluster', this.state.desired!.clusterId, String(generation), order.join(' '))
-    if (Number(await redis.call('WAIT', 1, 1000)) < 1)
+    const { desired } = this.state
+    const alone = order.length === 1 ? order : []
+    // Agents take the list from here: that of before until this server really goes on alone, so that they wait for replicas.
+    const servers = alone.length === 1 ? desired!.order : order
+    await call(redis, 'netq_cluster', desired!.clusterId, String(generation), servers.join(' '), ...alone)
+    if (Number(await redis.call('WAIT', 1, CONFIRM_MS)) < 1)
       throw new Error('no replica confirmed the new list yet')
-    if (order.length === 1) {
-      this.state.leave(true)
-      return
-    }
-    this.state.setDesired({ ...this.state.desired!, order, generation })
+    if (alone.length === 1) this.leave(generation)
+    else this.state.setDesired({ ...desired!, order, generation })
   }
 
-  /** Leaves the cluster: what it held is put aside, its secrets are given up, and it is a single server again. */
-  private async retire(): Promise<void> {
+  private leave(generation: number): void {
+    const { clusterId } = this.state.desired!
+    this.state.leave({ clusterId, generation, order: [this.required(this.address)] })
+  }
+
+  /**
+   * Leaves the cluster: what it held is put aside, its secrets are given up, and it is a single server again. That it
+   * has left is written down last: until then, whatever ends this, it is a member that has to leave.
+   */
+  private async retire(ended?: ClusterList): Promise<void> {
     await this.services.stop('sentinel')
     await this.services.stop('redis')
-    this.log.warning(`this server was replaced; what it held is kept in ${moveToArchive(this.paths)}`)
-    this.state.leave(false)
-    rmSync(this.paths.secrets, { force: true })
-    this.secrets = ensureSecrets(this.paths)
+    this.log.warning(
+      `this server is in the cluster no more; what it held is kept in ${moveToArchive(this.paths)}`,
+    )
+    this.secrets = newSecrets(this.paths)
     this.local.use(this.secrets)
+    this.state.leave(ended)
   }
 
-  private async startSentinel(master: string, epoch: number): Promise<void> {
+  private startSentinel(master: string, epoch: number): Promise<void> {
     const { order, clusterId } = this.state.desired!
-    const votedEpoch = votedEpochIn(readIfThere(this.paths.sentinelConfig))
-    const watch = { address: this.address!, order, clusterId, master, epoch, votedEpoch }
-    replaceFile(this.paths.sentinelConfig, sentinelConfig(this.paths, this.secrets, watch), 0o600)
-    await this.services.start('sentinel')
-    const end = Date.now() + 2000
-    for (;;) {
-      try {
-        // It reads its Redis' roles and priorities every 10 s by default: a switchover would wait for that.
-        await (await this.local.sentinel()).call('SENTINEL', 'DEBUG', 'INFO-PERIOD', INFO_PERIOD_MS)
-        return
-      } catch (error) {
-        if (Date.now() > end) throw error
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    }
+    const watch = { address: this.required(this.address), order, clusterId, master, epoch }
+    return startSentinel(this.paths, this.secrets, this.services, this.local, watch)
   }
 
   private async mark(roles: Readonly<Record<string, string>>, view: View): Promise<void> {
@@ -268,11 +270,9 @@ export class Actor {
     const epoch = Math.max(view.mine.sentinel?.epoch ?? 0, this.state.vote.epoch)
     const memory = await redis.info('memory')
     const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0)
-    const full = field('used_memory') > LOG_MEMORY_SHARE * field('maxmemory')
-    this.keepLogMs = full ? this.keepLogMs * 0.9 : Math.min(KEEP_LOG_MS, this.keepLogMs * 1.1)
-    const keepFrom = String(Math.floor(Date.now() - this.keepLogMs))
-    const why = this.becameMasterBy
-    await call(redis, 'netq_marker', String(epoch), keepFrom, why, ...Object.entries(roles).flat())
+    const from = this.retention.adapt(field('used_memory'), field('maxmemory'), Date.now())
+    const args = [epoch, from.log, from.stats].map(String)
+    await call(redis, 'netq_marker', ...args, this.becameMasterBy, ...Object.entries(roles).flat())
   }
 
   private required<T>(part: T | undefined): T {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { networkInterfaces } from 'node:os'
 import { PassThrough } from 'node:stream'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import {
   type AddServersRequest,
+  ASK_AGAIN,
+  type ClusterView,
   type ConfirmRequest,
   EXIT_MARK,
   type JsonRequest,
@@ -25,13 +26,19 @@ import type { Proposal } from './types.ts'
 
 export interface ApiParts {
   readonly self: string
-  /** This server's address as its environment gives it; undefined: any address of its interfaces is its own. */
+  /** The address that this server works with; undefined as long as it knows none. */
   readonly address: string | undefined
+  /** The addresses that may become its own by an operator's list. */
+  ownAddresses(): readonly string[]
+  /** Ends this process, so that the next one works with another address. */
+  startAnew(why: string): void
   readonly controller: Controller
   readonly local: LocalConnections
   readonly state: ClusterState
   readonly peers: PeerClient | undefined
   renewSentinel(master: string, epoch: number): Promise<void>
+  /** How the agents are, in a few words; undefined while the store does not answer. */
+  agents(): Promise<string | undefined>
 }
 
 /** What `netq config ts ...` asks of cts-auth, on its unix socket. */
@@ -46,6 +53,11 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
   server.post<{ Body: AddServersRequest }>('/v1/servers', async (call, reply) => {
     const taken = configure(parts, call.body)
     if ('problem' in taken) return reply.code(400).type('text/plain').send(`${taken.problem}\n`)
+    if (taken.kind === 'formation' && taken.self !== parts.address) {
+      const why = `this server takes the address ${taken.self}`
+      reply.raw.once('close', () => parts.startAnew(why))
+      return reply.code(ASK_AGAIN).type('text/plain').send(`cts-auth starts anew: ${why}\n`)
+    }
     return streamed(reply, (say) => follow(parts, taken, say), call.body.json)
   })
   server.post<{ Body: ConfirmRequest }>('/v1/servers/delete', async (call, reply) => {
@@ -62,6 +74,14 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
     const { mine, peers } = await look(parts)
     const lines = configLines(mine, peers)
     return call.body?.json ? { servers: lines } : reply.type('text/plain').send(configText(lines))
+  })
+  server.post('/v1/view', async () => clusterView(parts))
+  server.post('/v1/stats/servers', async () => ({ servers: othersOf(parts) }))
+  server.post<{ Body: { server: string } }>('/v1/stats/ask', (call) => {
+    const { server: ip, ...question } = call.body
+    if (!parts.peers || !othersOf(parts).includes(ip))
+      throw new Error(`${ip} is no other server of this cluster`)
+    return parts.peers.stats(ip, question)
   })
   server.post<{ Body: ShowServersRequest }>('/v1/servers/show', async (call, reply) => {
     const answer = await showServers(parts, call.body ?? {})
@@ -97,7 +117,7 @@ function streamed(
 
 /** Takes the operator's list, or says in one text why not; then nothing has changed. */
 function configure(
-  { address, self, state, controller }: ApiParts,
+  { address, ownAddresses, self, state, controller }: ApiParts,
   request: AddServersRequest,
 ): Taken | { problem: string } {
   const words: unknown = request?.addresses
@@ -107,19 +127,20 @@ function configure(
   const valid = validateServers(words)
   if ('problem' in valid) return valid
   const order = valid.addresses
-  const own = address === undefined ? localAddresses() : [address]
-  if (!order.some((ip) => own.includes(ip))) {
+  const known = state.desired
+  const own = known?.formed && address !== undefined ? [address] : ownAddresses()
+  const mine = order.find((ip) => own.includes(ip))
+  if (mine === undefined) {
     return {
       problem: `None of ${order.join(', ')} is an address of this server (${own.join(', ')}). Nothing was changed. Run the command on one of the three servers, with its own address among them`,
     }
   }
-  const known = state.desired
   if (!known?.formed) {
     if (request.dryRun) return { kind: 'plan', order }
     state.believe(order)
     state.setDesired({ order, clusterId: '', generation: 0, formed: false })
     controller.hurry()
-    return { kind: 'formation', order }
+    return { kind: 'formation', order, self: mine }
   }
   if (known.order.join(' ') === order.join(' ')) {
     const believed = request.dryRun ? [] : state.believe(order)
@@ -163,10 +184,34 @@ async function showServers(
       problem: `${request.address} is not a server of this cluster, which has ${lines.map((l) => l.server).join(', ')}`,
     }
   const seen = line.server === self ? { report: mine } : peers.get(line.server)!
-  const detail = serverDetail(line, seen, now)
+  const detail = serverDetail(line, seen, now, await parts.agents())
   if (request.json) return { json: { ...(serversJson([line]) as { servers: object[] }).servers[0], ...seen } }
   const width = Math.max(...detail.map(([name]) => name.length))
   return { text: detail.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('') }
+}
+
+/** For the other daemons of this server. */
+export async function clusterView({
+  controller,
+  local,
+  self,
+}: Pick<ApiParts, 'controller' | 'local' | 'self'>): Promise<ClusterView> {
+  const [mine, peers] = await Promise.all([controller.report(), controller.askPeers()])
+  const lines = serverLines({ mine, peers, roles: new Map(), now: Date.now() })
+  const loadOf = (ip: string) => {
+    const seen = peers.get(ip)
+    return (ip === self ? mine : seen && 'report' in seen ? seen.report : undefined)?.redis?.load
+  }
+  const [lastChange] = await masterChanges(await local.redis(), controller.secrets.prefix, 1).catch(() => [])
+  return {
+    self,
+    formed: mine.desired?.formed === true,
+    servers: lines.map(({ server, role, status }) => {
+      const load = loadOf(server)
+      return { server, role, status, ...(load ? { room: load } : {}) }
+    }),
+    ...(lastChange ? { lastChange } : {}),
+  }
 }
 
 /** "<role> <since>" by address, from the local copy; empty when it cannot be read: the ages are then not shown. */
@@ -187,8 +232,7 @@ async function readRoles(
   }
 }
 
-function localAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).filter((a) => a.family === 'IPv4').map((a) => a.address),
-  )
+/** The other members of the cluster that this server belongs to. */
+function othersOf({ state, self }: ApiParts): string[] {
+  return state.desired?.formed ? state.desired.order.filter((ip) => ip !== self) : []
 }

@@ -1,4 +1,4 @@
-import type { Reports } from './picture.ts'
+import { lacksQuorum, type Reports } from './picture.ts'
 import type { Decision, Proposal, View } from './types.ts'
 
 /** How far a replica may be behind for a switchover to it, in seconds of replication lag. */
@@ -91,9 +91,11 @@ function switchOver(
     return { wait: `waiting until ${to} has caught up` }
   const sentinels = [...members.values()].flatMap((r) => (r.sentinel ? [r.sentinel] : []))
   if (sentinels.some((s) => s.tilt || s.failover)) return { wait: 'waiting until the Sentinels are calm' }
-  if (!view.mine.sentinel?.quorum || sentinels.length < 2) {
+  const own = view.mine.sentinel
+  if (!own || lacksQuorum(own) || sentinels.length < 2) {
     return refuse('The Sentinels have no quorum, so the master cannot be changed. Nothing was changed')
   }
+  if (!own.quorum) return { wait: 'waiting until the Sentinel here sees the others' }
   if (report.redis.priority !== 1 || report.sentinel?.ownPriority !== 1)
     return { wait: `${to} prepares to be the master` }
   return { action: { do: 'switch-over', to }, why: `${to} is to be the master` }

@@ -48,9 +48,11 @@ export class Controller {
   private ownMasterSeen: number | undefined
   private straySince: number | undefined
   private rivalSince: number | undefined
+  private noQuorumSince: number | undefined
   private settledAs = ''
   private marked = 0
   private sentinelRestarted = 0
+  private restartedFor: readonly string[] = []
   private candidatesSeen: readonly string[] = []
   private greets: readonly string[] = []
   private readonly outcomes = new Map<string, string>()
@@ -106,7 +108,9 @@ export class Controller {
 
   /** What this server says of itself now. */
   async report(): Promise<ServerReport> {
-    const observed = await observe(this.services, this.local, this.actor.secrets.prefix)
+    const { sentinel, ...observed } = await observe(this.services, this.local, this.actor.secrets.prefix)
+    const now = Date.now()
+    this.noQuorumSince = sentinel && !sentinel.quorum ? (this.noQuorumSince ?? now) : undefined
     return {
       ip: this.self,
       version: this.version,
@@ -119,6 +123,7 @@ export class Controller {
       voted: this.state.vote.epoch,
       doing: this.problem ?? this.decision.why,
       ...observed,
+      ...(sentinel ? { sentinel: { ...sentinel, noQuorumMs: now - (this.noQuorumSince ?? now) } } : {}),
     }
   }
 
@@ -176,7 +181,10 @@ export class Controller {
         await this.actor.act(action, view)
         acted = action.do !== 'nothing'
         if (action.do === 'settle') this.settledAs = settlement(mine)
-        if (action.do === 'stop-sentinel') this.sentinelRestarted = Date.now()
+        if (action.do === 'stop-sentinel') {
+          this.sentinelRestarted = Date.now()
+          this.restartedFor = action.strangers ?? []
+        }
       }
       if (this.problem) this.log.info('that works again')
       this.problem = undefined
@@ -243,8 +251,8 @@ export class Controller {
       peers,
       leaderlessMs: now - this.leaderSeen,
       ...(this.ownMasterSeen === undefined ? {} : { sinceOwnMasterDiedMs: now - this.ownMasterSeen }),
-      removed: [...peers.values()].filter((seen) => 'removed' in seen).length,
       sinceSentinelRestartMs: now - this.sentinelRestarted,
+      restartedFor: this.restartedFor,
       rivalMs: this.rivalSince === undefined ? 0 : now - this.rivalSince,
       strayMs: this.straySince === undefined ? 0 : now - this.straySince,
       settled: this.settledAs === settlement(mine),

@@ -39,7 +39,7 @@ const LEAVE_TO_SENTINELS_MS = 5000
 const LOST = 'and what it knew of that is lost: run netq config ts add server with the servers of the cluster'
 /** How long two may say that they are the master before the older one gives way, in milliseconds. */
 const RIVAL_MS = 1500
-/** A Sentinel is started anew at most this often, in milliseconds: a lost server that is alive may name itself again. */
+/** For the same strangers a Sentinel is started anew at most this often, in milliseconds: they may name themselves again. */
 const SENTINEL_RESTART_MS = 30_000
 /** How long a replica may follow another than the named master: in a failover the Sentinels move it before they say so. */
 const STRAY_MS = 5000
@@ -191,23 +191,40 @@ function newerConfiguration(view: View, members: Reports): Decision | undefined 
   // The store's comes first: of two lists of one generation, made by two masters that did not see each other, it counts.
   const known = [
     ...(stored ? [stored] : []),
-    ...[...members.values()].map((r) => ({ order: r.desired!.order, generation: r.desired!.generation })),
+    ...[...view.peers.values()].flatMap(({ newer }) => newer ?? []),
+    ...[...members.values()].map((r) => r.desired!),
   ]
   const newest = known.reduce((best, one) => (one.generation > best.generation ? one : best))
   const differs = newest === stored && newest.order.join(' ') !== desired!.order.join(' ')
   const isNewer =
     newest.generation > desired!.generation || (differs && newest.generation === desired!.generation)
-  const ended = [...reportsOf(view).values()].some(
-    (r) => r.left?.clusterId === desired!.clusterId && r.left.generation > desired!.generation,
-  )
-  if (isNewer && newest.order.length === 1 && newest.order[0] === view.self) {
-    return { action: { do: 'leave' }, why: 'HA is turned off: this server goes on alone' }
+  if (!isNewer) return undefined
+  const { order, generation } = newest
+  if (order.join() === view.self) return goOnAlone(view, generation)
+  if (order.length === 1) {
+    const ended = { clusterId: desired!.clusterId, generation, order }
+    return { action: { do: 'retire', ended }, why: `HA was turned off: ${order[0]} goes on alone` }
   }
-  if (ended || view.removed > 0 || (isNewer && !newest.order.includes(view.self))) {
+  if (!order.includes(view.self)) {
     return { action: { do: 'retire' }, why: 'this server was replaced: it is in the cluster no more' }
   }
-  if (!isNewer) return undefined
-  return { action: { do: 'adopt', ...newest }, why: `the servers are ${newest.order.join(' ')} now` }
+  return { action: { do: 'adopt', order, generation }, why: `the servers are ${order.join(' ')} now` }
+}
+
+/**
+ * This server has written down that it goes on alone. It does so once another has that too, or has left because of it:
+ * a server that was cut off would else begin a second life, beside that of the others with a master of their own.
+ */
+function goOnAlone({ mine, peers, self }: View, generation: number): Decision | undefined {
+  const told = [...peers.values()].some(
+    ({ newer }) => newer?.generation === generation && newer.order.join() === self,
+  )
+  if (told) return { action: { do: 'leave', generation }, why: 'HA is turned off: this server goes on alone' }
+  if (mine.redis?.role !== 'master') return undefined
+  return {
+    action: { do: 'commit', order: [self], generation },
+    why: 'HA is to be turned off: waiting until a replica knows it too',
+  }
 }
 
 /**
@@ -220,18 +237,20 @@ function staleMembers(
   order: readonly string[],
   master: string | undefined,
 ): Decision | undefined {
-  const stale = (ip: string) => members.get(ip)?.sentinel?.knows.find((known) => !order.includes(known))
-  const known = stale(view.self)
-  if (known === undefined || master === undefined || members.get(master)?.redis?.role !== 'master')
+  const stale = (ip: string) =>
+    members.get(ip)?.sentinel?.knows.filter((known) => !order.includes(known)) ?? []
+  const strangers = stale(view.self)
+  if (strangers.length === 0 || master === undefined || members.get(master)?.redis?.role !== 'master')
     return undefined
   if ([...members.values()].some((r) => r.sentinel?.failover || r.sentinel?.masterDown)) return undefined
-  if (view.sinceSentinelRestartMs < SENTINEL_RESTART_MS) return undefined
+  const again = strangers.every((ip) => view.restartedFor.includes(ip))
+  if (again && view.sinceSentinelRestartMs < SENTINEL_RESTART_MS) return undefined
   // Its epoch is taken from the store when it starts again: an older one would name a master that nobody believes.
   if (view.mine.redis!.epoch < view.mine.sentinel!.epoch) return undefined
-  if (order.slice(0, order.indexOf(view.self)).some((ip) => stale(ip) !== undefined)) return undefined
+  if (order.slice(0, order.indexOf(view.self)).some((ip) => stale(ip).length > 0)) return undefined
   return {
-    action: { do: 'stop-sentinel' },
-    why: `the Sentinel here still knows ${known}, which is no member: it starts anew`,
+    action: { do: 'stop-sentinel', strangers },
+    why: `the Sentinel here still knows ${strangers.join(' and ')}, which is no member: it starts anew`,
   }
 }
 

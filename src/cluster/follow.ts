@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { NEEDS_YES } from '../api/types.ts'
+import { agreement, complete, wasTold } from './agreement.ts'
 import type { Controller } from './controller.ts'
 import { mastersAmong, namedBySentinels } from './picture.ts'
 import type { ClusterState } from './state.ts'
@@ -8,10 +9,15 @@ import type { Proposal, Seen, ServerReport } from './types.ts'
 /** How long the command stays to tell how it goes on; the servers go on by themselves. Milliseconds. */
 const FOLLOW_MS = 60_000
 const LOOK_MS = 150
+/** How long a server that cannot be reached is waited for once a change is made, in milliseconds. */
+const ABSENT_MS = 5000
+/** How long nobody must have seen that a new server was told, in milliseconds: the master may have looked just before. */
+const UNTOLD_MS = 1500
 
 /** What became of an operator's list. */
 export type Taken =
-  | { readonly kind: 'formation'; readonly order: readonly string[] }
+  /** `self` is the one of the list that is this server. */
+  | { readonly kind: 'formation'; readonly order: readonly string[]; readonly self: string }
   | { readonly kind: 'same'; readonly order: readonly string[]; readonly believed: readonly string[] }
   | { readonly kind: 'plan'; readonly order: readonly string[] }
   | { readonly kind: 'change'; readonly proposal: Proposal; readonly from: readonly string[] }
@@ -56,7 +62,7 @@ export async function turnOff(parts: Followed, really: boolean, tell: Say): Prom
   const { reports } = await look(parts)
   const master = masterOf(reports)
   if (!desired?.formed) {
-    if (desired && really) parts.state.leave(false)
+    if (desired && really) parts.state.leave()
     say(
       `HA is off on this server already. ${desired && really ? 'It waits for no other server any more.' : 'Nothing was changed.'}`,
     )
@@ -87,8 +93,13 @@ export async function turnOff(parts: Followed, really: boolean, tell: Say): Prom
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
-  say(parts.state.desired?.formed ? 'It is not done yet, and goes on by itself.' : 'HA mode is off.')
-  return parts.state.desired?.formed ? 1 : 0
+  if (!parts.state.desired?.formed) {
+    say('HA mode is off.')
+    return 0
+  }
+  say(`It is not done yet: ${parts.controller.problem ?? parts.controller.decision.why}.`)
+  say('It goes on by itself; look with: netq config ts show server')
+  return 1
 }
 
 function once(say: Say): Say {
@@ -128,30 +139,46 @@ function planOf(
 }
 
 async function followChange(parts: Followed, proposal: Proposal, say: Say): Promise<number> {
+  const { order } = proposal
   const end = Date.now() + FOLLOW_MS
+  let made: number | undefined
+  let untold: number | undefined
   while (Date.now() < end) {
     const { reports } = await look(parts)
+    const now = Date.now()
     const outcome = parts.controller.outcome(proposal.id)
     if (outcome) {
       say(`${outcome}.`)
       return 1
     }
-    if (outcome === '' && complete(reports, proposal.order)) {
-      say(
-        `${proposal.order[0]} is the master, ${proposal.order.slice(1).join(' and ')} are its replicas; all three agree.`,
-      )
-      return 0
+    if (!parts.state.desired?.formed) {
+      say('This server is in the cluster no more: another change came before this one.')
+      return 1
     }
-    const master = reports.find((r) => r.redis?.role === 'master' && r.desired?.formed)
-    if (master && outcome === undefined) {
-      const [, newcomer] = /^waiting for (\S+): .* there too/.exec(master.doing) ?? []
-      if (newcomer !== undefined) {
-        say(`Now run the same command on ${newcomer}: netq config ts add server ${proposal.order.join(' ')}`)
-        say('The change is then carried out by itself; nothing has to be waited for.')
+    if (outcome === '') {
+      made ??= now
+      const absent = order.filter((ip) => !reports.some((r) => r.ip === ip))
+      if ((absent.length === 0 || now - made > ABSENT_MS) && complete(reports, order, absent)) {
+        say(agreement(reports, order, absent))
         return 0
       }
-      if (master.doing !== 'this server is the master') say(`  ${master.ip}: ${master.doing}`)
     }
+    const master = reports.find((r) => r.redis?.role === 'master' && r.desired?.formed)
+    const [, newcomer] = /^waiting for (\S+): .* there too/.exec(master?.doing ?? '') ?? []
+    const waits = outcome === undefined && newcomer !== undefined && !wasTold(newcomer, order, reports)
+    untold = waits ? (untold ?? now) : undefined
+    if (untold !== undefined && now - untold > UNTOLD_MS) {
+      say(`Now run the same command on ${newcomer}: netq config ts add server ${order.join(' ')}`)
+      say('The change is then carried out by itself; nothing has to be waited for.')
+      return 0
+    }
+    if (
+      master &&
+      outcome === undefined &&
+      newcomer === undefined &&
+      master.doing !== 'this server is the master'
+    )
+      say(`  ${master.ip}: ${master.doing}`)
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
   say(`It is not complete yet: ${parts.controller.problem ?? parts.controller.decision.why}.`)
@@ -227,27 +254,4 @@ export async function look({ controller }: Pick<Followed, 'controller'>): Promis
 function masterOf(reports: readonly ServerReport[]): string | undefined {
   const members = new Map(reports.filter((r) => r.desired?.formed).map((r) => [r.ip, r]))
   return namedBySentinels(members)?.ip ?? mastersAmong(members)[0]
-}
-
-/** Whether all servers of the list run, agree on the master and know each other and nobody else. */
-function complete(reports: readonly ServerReport[], order: readonly string[]): boolean {
-  const members = order.flatMap((ip) => reports.filter((r) => r.ip === ip && r.desired?.formed))
-  const master = members.find((r) => r.redis?.role === 'master')
-  return (
-    members.length === order.length &&
-    master?.redis?.minReplicas === 1 &&
-    members.every(({ desired, redis, sentinel }) => {
-      const knows = sentinel?.knows.every((ip) => order.includes(ip)) && sentinel.others === order.length - 1
-      const follows = redis?.role === 'master' || (redis?.follows === master.ip && redis.linkUp)
-      const listed = desired?.order.join() === order.join()
-      return (
-        listed &&
-        follows &&
-        knows &&
-        sentinel?.quorum &&
-        sentinel.master === master.ip &&
-        sentinel.replicas === order.length - 1
-      )
-    })
-  )
 }

@@ -17,17 +17,19 @@ export interface MasterChange {
   readonly resent: number
 }
 
+type LogEntry = readonly [id: string, fields: readonly string[]]
+
 /** How long after a change agents may still send again, in milliseconds. */
 const RESEND_MS = 30_000
 
 /**
- * Every change of master that the store has, the newest first. The write gap is the longest time without any write
+ * The last `count` changes of master that the store has, the newest first. The write gap is the longest time without any write
  * between the last mark of the old master and the first of the new one: marks are a second apart, the log's entries
  * in between make it exact.
  */
-export async function masterChanges(redis: Redis, prefix: string): Promise<MasterChange[]> {
+export async function masterChanges(redis: Redis, prefix: string, count = 100): Promise<MasterChange[]> {
   const keys = keysUnder(prefix)
-  const events = (await redis.xrevrange(keys.events, '+', '-', 'COUNT', 100)) as [string, string[]][]
+  const events = (await redis.xrevrange(keys.events, '+', '-', 'COUNT', count)) as [string, string[]][]
   const changes: MasterChange[] = []
   for (const [id, flat] of events) {
     const of = new Map<string, string>()
@@ -36,7 +38,9 @@ export async function masterChanges(redis: Redis, prefix: string): Promise<Maste
     const last = Number(of.get('last') || 0)
     const entries =
       last > 0
-        ? ((await redis.xrange(keys.log, last, time + RESEND_MS, 'COUNT', 20_000)) as [string, string[]][])
+        ? ((await redis.xrange(keys.log, last, time + RESEND_MS, 'COUNT', 20_000)) as LogEntry[]).filter(
+            isOfAgent,
+          )
         : []
     const points = [last, ...entries.map(([entry]) => timeOf(entry)).filter((t) => t <= time), time]
     changes.push({
@@ -75,6 +79,9 @@ function longest(points: readonly number[]): { gap: number; exact: boolean } {
   const at = gaps.indexOf(gap)
   return { gap, exact: at > 0 && at < gaps.length - 1 }
 }
+
+/** What the servers saw themselves (batch number 0) is written by the new master as soon as it is one. */
+const isOfAgent = ([, fields]: LogEntry) => fields[5] !== '0'
 
 function timeOf(streamId: string): number {
   return Number(streamId.slice(0, streamId.indexOf('-')))

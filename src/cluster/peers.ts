@@ -4,7 +4,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { sentenceOf } from '../platform/log.ts'
 import type { Identity } from './identity.ts'
 import type { ClusterState } from './state.ts'
-import type { Seen, ServerReport } from './types.ts'
+import type { ClusterList, Seen, ServerReport } from './types.ts'
 
 /** Where the cts-auths of a cluster speak to each other: mutual TLS. */
 export const PEER_PORT = 9001
@@ -14,20 +14,17 @@ const ANSWER_MS = 1200
 /** How long starting a Sentinel anew may take, in milliseconds. */
 const RENEW_MS = 10_000
 
+/** How long counting or sending samples may take, in milliseconds. */
+const STATS_MS = 25_000
+
 /** A peer's certificate is not the one that was pinned, or it is a stranger. */
 class NotTrusted extends Error {}
 
-/** The header with which a member tells a server that it was replaced: cluster and generation. */
-const REPLACED = 'x-netq-replaced'
-
-/** A server that was a member and is not any more; its certificate is the pinned one. */
-class Replaced extends Error {
-  readonly by: string
-  constructor(ip: string, by: string) {
-    super(`${ip} was replaced and is in the cluster no more`)
-    this.by = by
-  }
-}
+/**
+ * The header of every answer with which a server tells another, whose certificate is the pinned one, the lists of
+ * clusters that this one is in no more (JSON): for a member that was away when it was replaced, or when HA was turned off.
+ */
+const LISTS = 'x-netq-lists'
 
 /**
  * Whom this server believes: only addresses of its own list (that `add server` on it is its operator's consent), and of
@@ -43,8 +40,8 @@ function trust(
   const pinned = state.pin(ip)
   const { desired } = state
   if (!desired?.order.includes(ip) && !candidates().includes(ip)) {
-    const past = desired?.formed ? desired : state.left
-    if (past && pinned === fingerprint) throw new Replaced(ip, `${past.clusterId} ${past.generation}`)
+    if (pinned === fingerprint && state.listsWithout(ip).length > 0)
+      throw new NotTrusted(`${ip} is in the cluster no more`)
     throw new NotTrusted(`it was not told of ${ip} yet: run netq config ts add server there too`)
   }
   if (pinned === undefined) state.setPin(ip, fingerprint)
@@ -58,6 +55,14 @@ function trust(
 
 /** The servers that changes under way would add. */
 export type Candidates = () => readonly string[]
+
+interface Question {
+  readonly body?: object
+  /** How long the answer may take, in milliseconds. */
+  readonly ms?: number
+  /** Called before the promise is settled, also where the question is refused. */
+  readonly onLists?: (lists: ClusterList[]) => void
+}
 
 /** Asking the other servers. Every question has its deadline; a server that does not answer is a result, not an error. */
 export class PeerClient {
@@ -77,25 +82,31 @@ export class PeerClient {
   }
 
   async report(ip: string): Promise<Seen> {
-    try {
-      return { report: (await this.ask(ip, 'GET', '/v1/report')) as ServerReport }
-    } catch (error) {
-      const { desired } = this.state
-      const [cluster, generation] = error instanceof Replaced ? error.by.split(' ') : []
-      const removed = cluster === desired?.clusterId && Number(generation) > (desired?.generation ?? 0)
-      return { unreachable: sentenceOf(error), ...(removed ? { removed } : {}) }
-    }
+    let told: ClusterList[] = []
+    const seen = await this.ask(ip, 'GET', '/v1/report', {
+      onLists: (lists) => {
+        told = lists
+      },
+    }).then(
+      (report) => ({ report: report as ServerReport }),
+      (error) => ({ unreachable: sentenceOf(error) }),
+    )
+    const { desired } = this.state
+    const newer = told.find(
+      ({ clusterId, generation }) => clusterId === desired?.clusterId && generation > desired.generation,
+    )
+    return newer ? { ...seen, newer } : seen
   }
 
   /** The cluster's key, from its first server. Rejects with a sentence. */
   async clusterKey(ip: string): Promise<string> {
-    return ((await this.ask(ip, 'POST', '/v1/join', {})) as { key: string }).key
+    return ((await this.ask(ip, 'POST', '/v1/join', { body: {} })) as { key: string }).key
   }
 
   /** Asks for the vote of `ip` for this server in an election. */
   async vote(ip: string, epoch: number): Promise<boolean> {
     try {
-      return ((await this.ask(ip, 'POST', '/v1/vote', { epoch })) as { granted: boolean }).granted
+      return ((await this.ask(ip, 'POST', '/v1/vote', { body: { epoch } })) as { granted: boolean }).granted
     } catch {
       return false
     }
@@ -103,17 +114,22 @@ export class PeerClient {
 
   /** Asks `ip` to have its Sentinel fail over from this server, whose Redis has died. */
   async failover(ip: string): Promise<void> {
-    await this.ask(ip, 'POST', '/v1/failover', {})
+    await this.ask(ip, 'POST', '/v1/failover', { body: {} })
   }
 
   /** Has `ip` look again at once, because it has something to do. */
   async hurry(ip: string): Promise<void> {
-    await this.ask(ip, 'POST', '/v1/hurry', {})
+    await this.ask(ip, 'POST', '/v1/hurry', { body: {} })
   }
 
   /** Has `ip` start its Sentinel anew. Rejects with a sentence. */
   async renewSentinel(ip: string, master: string, epoch: number): Promise<void> {
-    await this.ask(ip, 'POST', '/v1/renew-sentinel', { master, epoch }, RENEW_MS)
+    await this.ask(ip, 'POST', '/v1/renew-sentinel', { body: { master, epoch }, ms: RENEW_MS })
+  }
+
+  /** Asks `ip` what it has of the interface statistics. Rejects with a sentence. */
+  async stats(ip: string, question: object): Promise<object> {
+    return (await this.ask(ip, 'POST', '/v1/stats', { body: question, ms: STATS_MS })) as object
   }
 
   close(): void {
@@ -124,8 +140,7 @@ export class PeerClient {
     ip: string,
     method: 'GET' | 'POST',
     path: string,
-    body?: object,
-    ms = ANSWER_MS,
+    { body, ms = ANSWER_MS, onLists }: Question = {},
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const { key, certificate } = this.identity
@@ -172,9 +187,9 @@ export class PeerClient {
         response.on('error', fail)
         response.on('end', () => {
           clearTimeout(timer)
-          const by = response.headers[REPLACED]
+          const lists = response.headers[LISTS]
+          if (typeof lists === 'string') onLists?.(JSON.parse(lists) as ClusterList[])
           if (response.statusCode === 200) resolve(JSON.parse(text))
-          else if (typeof by === 'string') reject(new Replaced(this.address, by))
           else reject(new Error(text))
         })
       })
@@ -192,6 +207,8 @@ export interface PeerHandlers {
   /** Looks again at once. */
   hurry(): void
   renewSentinel(master: string, epoch: number): Promise<void>
+  /** What this server's InfluxDB has of the interface statistics; rejects with a sentence. */
+  stats(question: unknown): Promise<object>
   candidates: Candidates
 }
 
@@ -206,18 +223,15 @@ export function peerServer(
     bodyLimit: 64 * 1024,
     forceCloseConnections: true,
   })
-  server.addHook('onRequest', async (call) => {
-    trust(
-      state,
-      call.ip,
-      (call.raw.socket as TLSSocket).getPeerCertificate().fingerprint256,
-      handlers.candidates,
-    )
+  server.addHook('onRequest', async (call, reply) => {
+    const { fingerprint256 } = (call.raw.socket as TLSSocket).getPeerCertificate()
+    const lists = state.listsWithout(call.ip)
+    if (lists.length > 0 && fingerprint256 === state.pin(call.ip)) reply.header(LISTS, JSON.stringify(lists))
+    trust(state, call.ip, fingerprint256, handlers.candidates)
   })
   server.setErrorHandler(async (error, _call, reply) => {
-    if (error instanceof Replaced) reply.header(REPLACED, error.by)
     return reply
-      .code(error instanceof NotTrusted || error instanceof Replaced ? 403 : 409)
+      .code(error instanceof NotTrusted ? 403 : 409)
       .type('text/plain')
       .send(sentenceOf(error))
   })
@@ -239,6 +253,7 @@ export function peerServer(
     await handlers.renewSentinel(master, epoch)
     return {}
   })
+  server.post('/v1/stats', (call) => handlers.stats(call.body))
   server.post('/v1/hurry', async () => {
     handlers.hurry()
     return {}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { totalmem } from 'node:os'
 import type { Secrets } from '../config/secrets.ts'
 import type { Paths } from '../platform/paths.ts'
-import { ADMIN, READER, REDIS_PORT, REPLICA, SENTINEL } from '../store/names.ts'
+import { ADMIN, NOTIFIER, READER, REDIS_PORT, REPLICA, SENTINEL } from '../store/names.ts'
 
 /** Where a fenced Redis looks for its master: nobody listens on port 1, so it stays a replica of nobody. */
 export const NOWHERE = { ip: '127.0.0.1', port: 1 } as const
@@ -24,7 +24,8 @@ export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): st
   const lines = [
     '# Written by cts-auth at every start of Redis; a change made here does not last.',
     `port ${REDIS_PORT}`,
-    address ? `bind ${address}` : 'bind * -::*',
+    // The programs of this server use the loopback: they need not know its address.
+    address ? `bind ${address}${address.startsWith('127.') ? '' : ' 127.0.0.1'}` : 'bind * -::*',
     ...(address ? [`bind-source-addr ${address}`, `replica-announce-ip ${address}`] : []),
     `replica-announce-port ${REDIS_PORT}`,
     // The network's user is limited by its rights, not by where it comes from.
@@ -69,6 +70,8 @@ function redisUsers(secrets: Secrets): string[] {
     `default reset on nopass resetchannels -@all +ping +wait +role +fcall +fcall_ro +time +hget +hmget +hset +hdel +hkeys +hgetall +incr +sadd +srem +smembers +sismember +del +xadd %RW~${data} %R~${control}`,
     `${ADMIN} reset on #${digest(secrets.admin)} ~* &* +@all`,
     `${READER} reset on #${digest(secrets.reader)} %R~${secrets.prefix}* -@all +@read +@connection +info +role -keys`,
+    // What netq_observe, netq_notified and netq_settings need, and reading.
+    `${NOTIFIER} reset on #${digest(secrets.notifier)} ~${secrets.prefix}* resetchannels -@all +@read -keys +@connection +role +info +wait +time +fcall +hset +hdel +xadd`,
     `${REPLICA} reset on #${digest(secrets.replica)} resetchannels -@all +psync +replconf +ping`,
     `${SENTINEL} reset on #${digest(secrets.sentinel)} resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +config|rewrite +client|setname +client|kill +script|kill +ping +info +publish +subscribe`,
   ]

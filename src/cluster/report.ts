@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import type { Redis } from 'ioredis'
 import { sentenceOf } from '../platform/log.ts'
 import type { Services } from '../platform/services.ts'
@@ -12,7 +13,7 @@ export interface Observed {
   readonly redis?: RedisReport
   /** Set when the process runs but does not answer: then it must not be started a second time. */
   readonly redisProblem?: string
-  readonly sentinel?: SentinelReport
+  readonly sentinel?: Omit<SentinelReport, 'noQuorumMs'>
   readonly sentinelProblem?: string
 }
 
@@ -28,7 +29,7 @@ export async function observe(
   return {
     ...('value' in redis ? { redis: redis.value } : redis.problem ? { redisProblem: redis.problem } : {}),
     ...('value' in sentinel
-      ? { sentinel: sentinel.value }
+      ? sentinel.value && { sentinel: sentinel.value }
       : sentinel.problem
         ? { sentinelProblem: sentinel.problem }
         : {}),
@@ -61,9 +62,18 @@ function parseInfo(text: string): Map<string, string> {
 async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
   const keys = keysUnder(prefix)
   const pipeline = redis.pipeline()
-  pipeline.info('replication', 'persistence')
-  pipeline.config('GET', 'min-replicas-to-write', 'replica-priority')
-  pipeline.hmget(keys.cluster, 'marker-epoch', 'marker-n', 'marker-time', 'id', 'generation', 'servers')
+  pipeline.info('replication', 'persistence', 'memory', 'clients')
+  pipeline.config('GET', 'min-replicas-to-write', 'replica-priority', 'dir')
+  pipeline.hmget(
+    keys.cluster,
+    'marker-epoch',
+    'marker-n',
+    'marker-time',
+    'id',
+    'generation',
+    'servers',
+    'alone',
+  )
   pipeline.get(keys.applied)
   const [info, config, cluster, applied] = ((await pipeline.exec()) ?? []).map(([error, value]) => {
     // While it loads its data Redis answers INFO and refuses the rest.
@@ -76,13 +86,22 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
   const follows = fields.get('master_host')
   const fenced = follows === NOWHERE.ip && number('master_port') === NOWHERE.port
   const settings = pairs((config as string[] | undefined) ?? [])
-  const [epoch, marker, markerTime, clusterId, generation, servers] =
+  const [epoch, marker, markerTime, clusterId, generation, servers, alone] =
     (cluster as (string | null)[] | undefined) ?? []
   const total = number('master_sync_total_bytes')
+  const disk = await statfs(settings.get('dir') ?? '/')
   return {
     role: master ? 'master' : 'replica',
     diskOk: fields.get('aof_last_write_status') !== 'err' && fields.get('rdb_last_bgsave_status') !== 'err',
     ...(master || fenced || follows === undefined ? {} : { follows }),
+    load: {
+      memoryUsed: number('used_memory'),
+      memoryMax: number('maxmemory'),
+      aofBytes: number('aof_current_size'),
+      diskFree: disk.bavail * disk.bsize,
+      diskTotal: disk.blocks * disk.bsize,
+      connections: number('connected_clients'),
+    },
     linkUp: fields.get('master_link_status') === 'up',
     everLinked: !master && number('master_link_down_since_seconds') !== -1,
     loading: fields.get('loading') === '1',
@@ -99,7 +118,7 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
     applied: Number(applied ?? 0),
     clusterId: clusterId ?? '',
     generation: Number(generation ?? 0),
-    servers: servers ? servers.split(' ') : [],
+    servers: alone ? [alone] : servers ? servers.split(' ') : [],
   }
 }
 
@@ -115,7 +134,10 @@ function onlineReplicas(fields: ReadonlyMap<string, string>): RedisReport['repli
   return replicas
 }
 
-async function sentinelReport(sentinel: Redis, self: string): Promise<SentinelReport> {
+async function sentinelReport(
+  sentinel: Redis,
+  self: string,
+): Promise<Omit<SentinelReport, 'noQuorumMs'> | undefined> {
   const pipeline = sentinel.pipeline()
   pipeline.call('SENTINEL', 'MASTER', MASTER_NAME)
   pipeline.call('SENTINEL', 'CKQUORUM', MASTER_NAME)
@@ -123,6 +145,8 @@ async function sentinelReport(sentinel: Redis, self: string): Promise<SentinelRe
   pipeline.call('SENTINEL', 'REPLICAS', MASTER_NAME)
   pipeline.call('SENTINEL', 'SENTINELS', MASTER_NAME)
   const [master, quorum, info, replicas, sentinels] = (await pipeline.exec()) ?? []
+  // It was told to forget the cluster: a Sentinel that watches nothing is none, and is started anew.
+  if (/No such master/.test(master?.[0]?.message ?? '')) return undefined
   if (master?.[0]) throw master[0]
   const of = pairs(master![1] as string[])
   const flags = (of.get('flags') ?? '').split(',')

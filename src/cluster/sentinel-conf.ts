@@ -66,9 +66,12 @@ export function sentinelConfig(paths: Paths, secrets: Secrets, watch: Watch): st
   ].join('\n')}\n`
 }
 
-/** The last epoch in which the Sentinel that wrote this file gave its vote; 0 if the file does not say. */
-export function votedEpochIn(config: string | undefined): number {
-  return Number(/^sentinel leader-epoch \S+ (\d+)/m.exec(config ?? '')?.[1] ?? 0)
+/**
+ * An epoch of the Sentinel that wrote this file: in which its master was chosen (config), or in which it gave its last
+ * vote (leader); 0 if the file does not say.
+ */
+export function epochIn(config: string | undefined, which: 'config-epoch' | 'leader-epoch'): number {
+  return Number(new RegExp(`^sentinel ${which} \\S+ (\\d+)`, 'm').exec(config ?? '')?.[1] ?? 0)
 }
 
 /** A Sentinel's identity, the same on every start and known to the others without asking. 40 hex digits. */

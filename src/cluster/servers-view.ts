@@ -1,6 +1,6 @@
 import { ago } from '../text/duration.ts'
 import { textTable } from '../text/table.ts'
-import { namedBySentinels } from './picture.ts'
+import { lacksQuorum, namedBySentinels } from './picture.ts'
 import type { Seen, ServerReport } from './types.ts'
 
 /** One line of `netq config ts show server`. */
@@ -81,8 +81,16 @@ export function serversJson(lines: readonly ServerLine[]): object {
   }
 }
 
-/** The detail of one server, a line each, in the order in which an operator asks. */
-export function serverDetail(line: ServerLine, seen: Seen, now: number): [string, string][] {
+/**
+ * The detail of one server, a line each, in the order in which an operator asks.
+ * @param agents what the store says of the agents and their spools, if it answers
+ */
+export function serverDetail(
+  line: ServerLine,
+  seen: Seen,
+  now: number,
+  agents: string | undefined,
+): [string, string][] {
   const rows: [string, string][] = [
     ['Server', line.server],
     ['Role', line.role],
@@ -90,6 +98,7 @@ export function serverDetail(line: ServerLine, seen: Seen, now: number): [string
     ['Replicas', line.replicas.join(', ') || '-'],
     ['Status', line.status],
     ['Last Changed', line.since === undefined ? '-' : ago(now - line.since)],
+    ...(agents === undefined ? [] : [['Agents', agents] as [string, string]]),
   ]
   if (!('report' in seen)) return rows
   const { redis, sentinel, redisProblem, sentinelProblem, fingerprint, version, desired } = seen.report
@@ -116,6 +125,16 @@ export function serverDetail(line: ServerLine, seen: Seen, now: number): [string
       ['Age of the last mark', redis.markerTime === 0 ? '-' : ago(now - redis.markerTime)],
       ['Batches applied', String(redis.applied)],
     )
+    if (redis.load) {
+      const { memoryUsed, memoryMax, aofBytes, diskFree, diskTotal, connections } = redis.load
+      const disk = redis.diskOk ? 'ok' : 'the last write failed'
+      rows.push(
+        ['Memory', `${mebibytes(memoryUsed)} of ${mebibytes(memoryMax)}`],
+        ['Persistence', `append-only file of ${mebibytes(aofBytes)}, ${disk}`],
+        ['Disk', `${mebibytes(diskFree)} of ${mebibytes(diskTotal)} free`],
+        ['Connections', String(connections)],
+      )
+    }
   } else rows.push(['Redis', redisProblem ?? 'not running'])
   if (sentinel) {
     rows.push(
@@ -126,6 +145,8 @@ export function serverDetail(line: ServerLine, seen: Seen, now: number): [string
   } else rows.push(['Sentinel', sentinelProblem ?? 'not running'])
   return rows
 }
+
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 /** The master: what a majority of Sentinels names, else the only one that says it is. */
 function masterOf(reports: ReadonlyMap<string, ServerReport>): string | undefined {
@@ -166,6 +187,6 @@ function statusOf(
   if (!sentinel) return sentinelProblem ? 'Sentinel does not answer' : 'Sentinel is down'
   if (sentinel.tilt) return 'tilt'
   if (sentinel.others > cluster.servers - 1) return 'stale sentinel'
-  if (!sentinel.quorum) return 'no quorum'
+  if (lacksQuorum(sentinel)) return 'no quorum'
   return 'ok'
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { readIfThere, replaceFile } from '../platform/files.ts'
 import type { Paths } from '../platform/paths.ts'
-import type { Desired, Proposal } from './types.ts'
+import type { ClusterList, Desired, Proposal } from './types.ts'
 
 const order = z.array(z.ipv4()).min(1).max(3)
 const schema = z.strictObject({
@@ -10,8 +10,8 @@ const schema = z.strictObject({
     .optional(),
   /** What an operator asked for on this server and is not carried out yet. */
   proposal: z.strictObject({ id: z.string(), order, base: z.number(), at: z.number() }).optional(),
-  /** The cluster that this server ended and the generation in which: its former members are told. */
-  left: z.strictObject({ clusterId: z.string(), generation: z.number() }).optional(),
+  /** The cluster that ended on this server: its former members are told. */
+  left: z.strictObject({ clusterId: z.string(), generation: z.number(), order }).optional(),
   /** Certificates' fingerprints of the servers that this one was told of, by address, as first seen. */
   pins: z.record(z.string(), z.string()),
   /** The last epoch in which this server gave its vote, and to whom. */
@@ -91,13 +91,25 @@ export class ClusterState {
 
   /**
    * Leaves the cluster: a single server again. The pins stay, should it be asked to come back.
-   * @param ended this server ends the cluster and keeps its data; the others are told
+   * @param ended the cluster's last list, of one server; undefined: it goes on without this server
    */
-  leave(ended: boolean): void {
+  leave(ended?: ClusterList): void {
     const { pins, vote, desired } = this.state
-    const left =
-      ended && desired ? { clusterId: desired.clusterId, generation: desired.generation + 1 } : undefined
-    this.change({ pins, vote, ...(left ? { left } : {}) })
+    const left = ended ? { ...ended, order: [...ended.order] } : undefined
+    // A server that only waited for a cluster may hold the data of the one that ended here before.
+    const kept = desired?.formed ? left : this.state.left
+    this.change({ pins, vote, ...(kept ? { left: kept } : {}) })
+  }
+
+  /** The newest lists of clusters that this server knows and `ip` is not in, or no more with others. */
+  listsWithout(ip: string): ClusterList[] {
+    const { desired, left } = this.state
+    const now = desired?.formed && !desired.order.includes(ip) ? [desired] : []
+    return [...now, ...(left ? [left] : [])].map(({ clusterId, generation, order }) => ({
+      clusterId,
+      generation,
+      order,
+    }))
   }
 
   setPin(ip: string, fingerprint: string): void {

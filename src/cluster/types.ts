@@ -42,6 +42,16 @@ export interface RedisReport {
   /** Percent of the full synchronisation under way. */
   readonly syncing?: number
   readonly offset: number
+  /** What operators ask for and no decision depends on: bytes, and connections of every kind. */
+  readonly load?: {
+    readonly memoryUsed: number
+    readonly memoryMax: number
+    readonly aofBytes: number
+    /** Of the file system that the data are on. */
+    readonly diskFree: number
+    readonly diskTotal: number
+    readonly connections: number
+  }
   /** Addresses of the replicas that are online here, with their lag in seconds. */
   readonly replicas: readonly { readonly ip: string; readonly lag: number; readonly offset: number }[]
   readonly minReplicas: number
@@ -68,6 +78,8 @@ export interface SentinelReport {
   /** The addresses of all replicas and Sentinels that it knows, dead ones too. */
   readonly knows: readonly string[]
   readonly quorum: boolean
+  /** For how long it has had none, in milliseconds: for a moment a Sentinel that starts, or was held up, knows nobody. */
+  readonly noQuorumMs: number
   /** The priority of this server's Redis as its Sentinel knows it. */
   readonly ownPriority?: number
   readonly tilt: boolean
@@ -86,8 +98,8 @@ export interface ServerReport {
   readonly refusal?: Refusal
   /** New servers that it sees and that were told of the change they belong to. A master that leaves cannot see them. */
   readonly greets: readonly string[]
-  /** The cluster that this server ended, by `del server`, and the generation in which: its members are to leave it. */
-  readonly left?: { readonly clusterId: string; readonly generation: number }
+  /** The cluster that ended on this server, by `del server`. */
+  readonly left?: ClusterList
   /** The highest epoch in which this server gave its vote. */
   readonly voted: number
   /** Absent: the process runs not, or answers not (`redisProblem` says which). */
@@ -97,11 +109,18 @@ export interface ServerReport {
   readonly sentinelProblem?: string
 }
 
+/** The servers of a cluster as of a generation. One server alone: the cluster ended there, and it has the data. */
+export interface ClusterList {
+  readonly clusterId: string
+  readonly generation: number
+  readonly order: readonly string[]
+}
+
 /** A server as another one sees it: its report, or why there is none. */
-export type Seen =
-  | { readonly report: ServerReport }
-  /** `removed`: it answered that this server was replaced. */
-  | { readonly unreachable: string; readonly removed?: true }
+export type Seen = ({ readonly report: ServerReport } | { readonly unreachable: string }) & {
+  /** It told a list of the asking server's cluster that is newer than the asking server's own. */
+  readonly newer?: ClusterList
+}
 
 /** Everything a decision is made from. Times in milliseconds. */
 export interface View {
@@ -115,10 +134,10 @@ export interface View {
   readonly sinceOwnMasterDiedMs?: number
   /** How long this server's Redis and another member's have both been masters. */
   readonly rivalMs: number
-  /** How many peers said that this server was replaced. */
-  readonly removed: number
   /** How long ago the Sentinel here was stopped to be started anew. */
   readonly sinceSentinelRestartMs: number
+  /** The strangers that it knew then. */
+  readonly restartedFor: readonly string[]
   /** How long this server's Redis has followed another than the master that the Sentinels name. */
   readonly strayMs: number
   /** Whether the running Redis has the library and the settings that its role calls for. */
@@ -136,12 +155,15 @@ export type Action =
   | { readonly do: 'promote-alone' }
   | { readonly do: 'settle'; readonly minReplicas: 0 | 1 }
   | { readonly do: 'start-sentinel'; readonly master: string; readonly epoch: number }
-  | { readonly do: 'stop-sentinel' }
+  /** `strangers`: servers that it knows and that are no members; what still runs of them is sent away. */
+  | { readonly do: 'stop-sentinel'; readonly strangers?: readonly string[] }
   | { readonly do: 'ask-failover'; readonly of: string }
   | { readonly do: 'finish-switchover' }
   | { readonly do: 'prioritize'; readonly priority: 1 | 100 }
-  | { readonly do: 'retire' }
-  | { readonly do: 'leave' }
+  /** `ended`: the cluster is no more; else it goes on without this server. */
+  | { readonly do: 'retire'; readonly ended?: ClusterList }
+  /** Goes on as a single server with the data: the cluster has ended in this generation. */
+  | { readonly do: 'leave'; readonly generation: number }
   | { readonly do: 'adopt'; readonly order: readonly string[]; readonly generation: number }
   | { readonly do: 'switch-over'; readonly to: string }
   | { readonly do: 'commit'; readonly order: readonly string[]; readonly generation: number }

@@ -8,6 +8,7 @@ export interface Secrets {
   readonly prefix: string
   readonly admin: string
   readonly reader: string
+  readonly notifier: string
   readonly replica: string
   readonly sentinel: string
 }
@@ -19,6 +20,7 @@ export function secretsFrom(key: string): Secrets {
     prefix: `nq:${derive('prefix').slice(0, 24)}:`,
     admin: derive('admin'),
     reader: derive('reader'),
+    notifier: derive('notifier'),
     replica: derive('replica'),
     sentinel: derive('sentinel'),
   }
@@ -26,8 +28,11 @@ export function secretsFrom(key: string): Secrets {
 
 /** The secrets of this server, made at its first start. Throws a sentence if the file is damaged. */
 export function ensureSecrets(paths: Paths): Secrets {
-  const known = readSecrets(paths)
-  if (known) return known
+  return readSecrets(paths) ?? newSecrets(paths)
+}
+
+/** Other secrets than before, if there were some. */
+export function newSecrets(paths: Paths): Secrets {
   const key = randomBytes(32).toString('hex')
   writeSecrets(paths, key)
   return secretsFrom(key)

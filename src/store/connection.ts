@@ -8,6 +8,8 @@ interface Login {
 export interface Target {
   readonly host: string
   readonly port: number
+  /** The unix socket of a Redis that has no port, in place of the two above. */
+  readonly path?: string
   /** Without it the connection is the network's unauthenticated user. */
   readonly login?: Login
   /** Source address of the connection; on a machine with several servers it says which one is speaking. */
@@ -28,6 +30,7 @@ export async function connect(target: Target): Promise<Redis> {
   const redis = new Redis({
     host: target.host,
     port: target.port,
+    ...(target.path === undefined ? {} : { path: target.path }),
     ...(target.login ?? {}),
     ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
     lazyConnect: true,
@@ -52,7 +55,7 @@ export async function connect(target: Target): Promise<Redis> {
     return redis
   } catch (error) {
     redis.disconnect()
-    throw new Error(`${target.host}:${target.port} ${plain(reason ?? (error as Error))}`)
+    throw new Error(`${target.path ?? `${target.host}:${target.port}`} ${plain(reason ?? (error as Error))}`)
   }
 }
 

@@ -33,11 +33,23 @@ export class MasterFinder {
   private readonly servers: readonly string[]
   private readonly port: number
   private readonly localAddress: string | undefined
+  private readonly mayBeAlone: () => boolean
   private readonly sentinels = new Map<string, Promise<Redis>>()
   private successor: string | undefined
 
-  constructor(servers: readonly string[], port: number, localAddress?: string) {
+  /**
+   * @param mayBeAlone whether, while no Sentinel watches anything, any of the servers is taken that says it is the
+   * master: HA was turned off, and it goes on alone. The other servers say the same of themselves then, so the caller
+   * has to know its cluster, and to look again where it has found a stranger.
+   */
+  constructor(
+    servers: readonly string[],
+    port: number,
+    localAddress?: string,
+    mayBeAlone: () => boolean = () => false,
+  ) {
     this.servers = servers
+    this.mayBeAlone = mayBeAlone
     this.port = port
     this.localAddress = localAddress
   }
@@ -45,9 +57,10 @@ export class MasterFinder {
   /** One attempt. Rejects with NoMaster. */
   async find(): Promise<Found> {
     const tried: Record<string, string> = {}
-    const ip = (await this.agreedMaster(tried)) ?? this.only()
-    if (ip === undefined) throw new NoMaster(tried)
-    const master = (await this.tryMaster(ip, tried)) ?? (await this.tryMaster(this.successor, tried))
+    const { ip, silent } = await this.agreedMaster(tried)
+    const named = ip ?? this.only(silent)
+    if (named === undefined) throw new NoMaster(tried)
+    const master = (await this.tryMaster(named, tried)) ?? (await this.tryMaster(this.successor, tried))
     if (!master) throw new NoMaster(tried)
     this.close()
     return master
@@ -87,12 +100,17 @@ export class MasterFinder {
     return { host, port, connectMs: 300, commandMs: 800, ...local }
   }
 
-  private only(): string | undefined {
-    return this.servers.length === 1 ? this.servers[0] : undefined
+  /** The server to be asked without a Sentinel: of several another one every time. */
+  private only(silent: boolean): string | undefined {
+    if (this.servers.length > 1 && !(silent && this.mayBeAlone())) return undefined
+    return this.servers[Math.floor(Math.random() * this.servers.length)]
   }
 
-  /** Resolves as soon as a majority agrees, so that one server that does not answer costs no time. */
-  private agreedMaster(tried: Record<string, string>): Promise<string | undefined> {
+  /**
+   * Resolves as soon as a majority agrees, so that one server that does not answer costs no time. `silent`: no Sentinel
+   * named anybody.
+   */
+  private agreedMaster(tried: Record<string, string>): Promise<{ ip?: string; silent: boolean }> {
     const needed = Math.floor(this.servers.length / 2) + 1
     const votes = new Map<string, number>()
     return new Promise((resolve) => {
@@ -103,14 +121,14 @@ export class MasterFinder {
             const count = (votes.get(ip) ?? 0) + 1
             votes.set(ip, count)
             if (ip !== server) tried[server] = `not the master; its Sentinel names ${ip}`
-            if (count >= needed) resolve(ip)
+            if (count >= needed) resolve({ ip, silent: false })
           })
           .catch((error: unknown) => {
             tried[server] = `Sentinel at ${sentenceOf(error)}`
           })
           .finally(() => {
             open -= 1
-            if (open === 0) resolve(undefined)
+            if (open === 0) resolve({ silent: votes.size === 0 })
           })
       }
     })

@@ -1,25 +1,27 @@
-import type { Redis } from 'ioredis'
+import type { SentRecord } from '../api/notifications.ts'
 import type { Row, StoredRow, Value } from '../tables/table.ts'
 import { connect, type Target } from './connection.ts'
 import { keysUnder } from './keys.ts'
+import { SharedConnection } from './shared-connection.ts'
 import type { AgentInfo, AgentRecord, StoreHealth, StoreReader } from './types.ts'
 
 /** Hosts asked in one pipeline: bounds what is in memory at a time without costing round trips that matter. */
 const HOSTS_AT_ONCE = 100
+/** Notifications shown at most. */
+const RECORDS = 1000
 
 /** How netqd reads: from the Redis of its own server, connecting anew when that was restarted. */
 export class LocalReader implements StoreReader {
-  private readonly target: Target
   private readonly keys: ReturnType<typeof keysUnder>
-  private redis: Redis | undefined
+  private readonly connection: SharedConnection
 
   constructor(target: Target, prefix: string) {
-    this.target = target
+    this.connection = new SharedConnection(() => connect(target))
     this.keys = keysUnder(prefix)
   }
 
   async agents(): Promise<AgentRecord[]> {
-    const redis = await this.connected()
+    const redis = await this.connection.get()
     const hosts = (await redis.smembers(this.keys.hosts)).sort()
     const records = await this.each(hosts, (host) => this.keys.agent(host))
     return hosts.map((host, i) => agentRecord(host, records[i]!))
@@ -33,25 +35,33 @@ export class LocalReader implements StoreReader {
   }
 
   async health(): Promise<StoreHealth> {
-    const redis = await this.connected()
+    const redis = await this.connection.get()
     const [time, since] = await redis.hmget(this.keys.cluster, 'marker-time', 'writable-since')
     return { markerTime: Number(time ?? 0), writableSince: Number(since ?? 0) }
   }
 
-  close(): void {
-    this.redis?.disconnect()
+  async notifications(): Promise<SentRecord[]> {
+    const redis = await this.connection.get()
+    const entries = await redis.xrevrange(this.keys.notifications, '+', '-', 'COUNT', RECORDS)
+    return entries.map(([, [, text]]) => JSON.parse(text!) as SentRecord)
   }
 
-  private async connected(): Promise<Redis> {
-    if (this.redis?.status !== 'ready') this.redis = await connect(this.target)
-    return this.redis
+  /** When the newest entry of the stream of statistics was written, ms since the epoch; undefined if there is none. */
+  async statsEnd(): Promise<number | undefined> {
+    const redis = await this.connection.get()
+    const [entry] = await redis.xrevrange(this.keys.stats, '+', '-', 'COUNT', 1)
+    return entry ? Number(entry[0].split('-')[0]) : undefined
+  }
+
+  close(): void {
+    this.connection.close()
   }
 
   private async each(
     hosts: readonly string[],
     key: (host: string) => string,
   ): Promise<Record<string, string>[]> {
-    const redis = await this.connected()
+    const redis = await this.connection.get()
     const all: Record<string, string>[] = []
     for (let i = 0; i < hosts.length; i += HOSTS_AT_ONCE) {
       const pipeline = redis.pipeline()
@@ -105,6 +115,7 @@ function agentRecord(hostname: string, hash: Record<string, string>): AgentRecor
     agentStart: number('agentStart'),
     spooledBatches: number('spooledBatches'),
     spooledBytes: number('spooledBytes'),
+    ...(typeof said.stats === 'boolean' ? { stats: said.stats } : {}),
     ...(typeof said.ntpSync === 'boolean' ? { ntpSync: said.ntpSync } : {}),
   }
   return {

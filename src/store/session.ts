@@ -30,6 +30,9 @@ export class BatchRefused extends Error {
   }
 }
 
+/** A backup is being restored there: it takes a while, and asking at once again is of no use. */
+export class Restoring extends Error {}
+
 /** Another agent has this host name. */
 export class NameTaken extends Error {}
 
@@ -144,6 +147,7 @@ function standingOf(reply: unknown): Standing {
   if (reply instanceof Error) {
     if (/NAMEINUSE|FOREIGN/.test(reply.message))
       throw new NameTaken(reply.message.replace(/^.*(NAMEINUSE|FOREIGN) /, ''))
+    if (/^RESTORING /.test(reply.message)) throw new Restoring(reply.message.replace('RESTORING ', ''))
     throw new Error(plain(reply.message))
   }
   const [, mark, servers, clusterId] = reply as string[]

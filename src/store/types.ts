@@ -1,3 +1,4 @@
+import type { SentRecord } from '../api/notifications.ts'
 import type { StoredRow } from '../tables/table.ts'
 
 /** What the store knows of one agent. Times are milliseconds since the epoch. */
@@ -25,6 +26,8 @@ export interface AgentInfo {
   /** Batches and bytes in the spool that no two servers have yet. */
   readonly spooledBatches: number
   readonly spooledBytes: number
+  /** Whether it samples the counters of its interfaces; undefined if it is of a version that does not say. */
+  readonly stats?: boolean
 }
 
 /** How much the local store is to be believed, as of now. */
@@ -40,4 +43,6 @@ export interface StoreReader {
   agents(): Promise<AgentRecord[]>
   rows(table: string, hostnames: readonly string[]): Promise<StoredRow[]>
   health(): Promise<StoreHealth>
+  /** What the notifier sent, the newest first; 1000 records at most. */
+  notifications(): Promise<SentRecord[]>
 }

@@ -20,6 +20,15 @@ import {
   view,
 } from './model/reports.ts'
 
+/** The list of generation 2, as a server tells it that has left because of it, or replaced the one that looks. */
+const ended = (order: readonly string[]) => ({ clusterId: CLUSTER, generation: 2, order })
+/** A healthy cluster of A, of which `by` tells the one that looks this list. */
+const tells = (by: string, order: readonly string[]) => (self: string) => {
+  const seen = view(healthy(A)(self))
+  const told = { unreachable: 'it is in the cluster no more', newer: ended(order) }
+  return { ...seen, peers: new Map([...seen.peers, [by, told]]) }
+}
+
 type Row = readonly [situation: string, seen: View, action: Action, why: RegExp]
 
 const check = (_: string, seen: View, action: Action, why: RegExp) => {
@@ -138,7 +147,9 @@ describe('a server that waits', () => {
     ],
     [
       'does not go back to the cluster that it has ended, of which a member comes back',
-      view([{ ...waits(A), left: { clusterId: CLUSTER, generation: 2 } }, member(B)], { away: [C] }),
+      view([{ ...waits(A), left: { clusterId: CLUSTER, generation: 2, order: [A] } }, member(B)], {
+        away: [C],
+      }),
       keepsOn,
       /waiting for 10.0.0.7/,
     ],
@@ -604,8 +615,16 @@ describe('a new list', () => {
     ],
     [
       'is refused without a quorum',
-      view(asked(swapped, { [B]: ready, [A]: { sentinel: sentinel(A, { quorum: false }) } })(A)),
+      view(
+        asked(swapped, { [B]: ready, [A]: { sentinel: sentinel(A, { quorum: false, noQuorumMs: 700 }) } })(A),
+      ),
       ...rejected(/no quorum/),
+    ],
+    [
+      'waits where the Sentinel has had no quorum for a moment only',
+      view(asked(swapped, { [B]: ready, [A]: { sentinel: sentinel(A, { quorum: false }) } })(A)),
+      marks(A),
+      /waiting until the Sentinel here sees the others/,
     ],
     [
       'is refused once',
@@ -666,18 +685,31 @@ describe('a new list', () => {
       { do: 'retire' },
       /replaced/,
     ],
+    ['that this server was told of ends it too', tells(A, [A, B, D])(C), { do: 'retire' }, /replaced/],
     [
-      'that this server was told of ends it too',
-      view(healthy(A)(C), { removed: 1 }),
-      { do: 'retire' },
-      /replaced/,
+      'of one server ends the cluster for the others',
+      tells(A, [A])(C),
+      { do: 'retire', ended: ended([A]) },
+      /HA was turned off: 10.0.0.5 goes on alone/,
+    ],
+    [
+      'of this server alone is followed once another has it: it would else go on beside those that do not know',
+      view(healthy(A, { [A]: { redis: asMaster({ generation: 2, servers: [A] }) } })(A)),
+      { do: 'commit', order: [A], generation: 2 },
+      /waiting until a replica knows it too/,
+    ],
+    [
+      'of this server alone is followed when one that has left because of it says so',
+      tells(B, [A])(A),
+      { do: 'leave', generation: 2 },
+      /goes on alone/,
     ],
   ])('%s', check)
 })
 
 describe('a Sentinel that knows a server that is gone (trap 9)', () => {
   const stale = { sentinel: sentinel(A, { knows: [...ORDER, D] }) }
-  const anew: Action = { do: 'stop-sentinel' }
+  const anew: Action = { do: 'stop-sentinel', strangers: [D] }
   test.each<Row>([
     ['is started anew', view(healthy(A, { [B]: stale })(B)), anew, /still knows 10.0.0.8/],
     [
@@ -688,9 +720,15 @@ describe('a Sentinel that knows a server that is gone (trap 9)', () => {
     ],
     [
       'not twice in a row',
-      view(healthy(A, { [B]: stale })(B), { sinceSentinelRestartMs: 5000 }),
+      view(healthy(A, { [B]: stale })(B), { sinceSentinelRestartMs: 5000, restartedFor: [D] }),
       nothing,
       /a replica/,
+    ],
+    [
+      'at once where it is another one than last time',
+      view(healthy(A, { [B]: stale })(B), { sinceSentinelRestartMs: 5000, restartedFor: ['10.0.0.9'] }),
+      anew,
+      /still knows 10.0.0.8/,
     ],
     [
       'not while the master is down (trap 10)',

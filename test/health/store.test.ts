@@ -66,15 +66,15 @@ describe('the figures', () => {
 describe('since', () => {
   test('is when the server took the role; unknown while the store has another role or none', async () => {
     expect(await store.since('10.0.0.5', 'master', 1)).toBeUndefined()
-    await redis.admin.call('FCALL', 'netq_marker', 0, '1', '0', 'formation', '10.0.0.5', 'replica')
+    await redis.admin.call('FCALL', 'netq_marker', 0, '1', '0', '0', 'formation', '10.0.0.5', 'replica')
     expect(await store.since('10.0.0.5', 'master', 1)).toBeUndefined()
-    await redis.admin.call('FCALL', 'netq_marker', 0, '2', '0', 'failover', '10.0.0.5', 'master')
+    await redis.admin.call('FCALL', 'netq_marker', 0, '2', '0', '0', 'failover', '10.0.0.5', 'master')
     const since = await store.since('10.0.0.5', 'master', 2)
     expect(Math.abs(since! - Date.now())).toBeLessThan(10_000)
   })
 
   test('is read once in a role and epoch', async () => {
-    await redis.admin.call('FCALL', 'netq_marker', 0, '2', '0', 'failover', '10.0.0.5', 'master')
+    await redis.admin.call('FCALL', 'netq_marker', 0, '2', '0', '0', 'failover', '10.0.0.5', 'master')
     await redis.admin.config('RESETSTAT')
     for (let i = 0; i < 5; i++) await store.since('10.0.0.5', 'master', 2)
     expect(await redis.admin.info('commandstats')).toMatch(/^cmdstat_hget:calls=1,/m)

@@ -39,6 +39,14 @@ async function agent() {
   }
 }
 
+/** The entries of the statistics of a host. */
+async function statsOf(host: string): Promise<Record<string, string>[]> {
+  const entries = (await store.admin.xrange(keys.stats, '-', '+')) as [string, string[]][]
+  const pairs = (fields: string[]) =>
+    fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1]!]] : []))
+  return entries.map(([, fields]) => Object.fromEntries(pairs(fields))).filter(({ h }) => h === host)
+}
+
 describe('netq_apply', () => {
   test('applies the batch that follows the mark, to the state and to the log', async () => {
     const { apply, state, log } = await agent()
@@ -98,8 +106,47 @@ describe('netq_apply', () => {
     expect(Object.keys(await state()).sort()).toEqual(['a', 'b', 'c'])
   })
 
+  test('appends the samples of a batch to the statistics once, as one entry, and leaves state and log alone', async () => {
+    const { host, apply, state, log } = await agent()
+    const samples =
+      'A\tinterface-stats\tswp1\t{"rx_bytes":18014398509481985}\nA\tinterface-stats\tswp2.100\t{}'
+    await apply(0, 1, samples)
+    await apply(0, 1, samples)
+    expect(await statsOf(host)).toMatchObject([{ d: 'swp1\t{"rx_bytes":18014398509481985}\nswp2.100\t{}' }])
+    expect(await state()).toEqual({})
+    expect(await log()).toEqual([])
+  })
+
+  test("corrects the samples' time by a skew of more than 5 s, by the same while that only wavers", async () => {
+    const { host, call } = await agent()
+    const sample = 'A\tinterface-stats\tswp1\t{}'
+    const times = async (behindMs: number, session: string, seq: number) => {
+      const now = Date.now()
+      await call('netq_hello', 'aa', session, now - behindMs)
+      await call('netq_apply', session, seq - 1, seq, now - 60_000 - behindMs, sample)
+      return Number((await statsOf(host)).at(-1)!.t) - (now - 60_000)
+    }
+    expect(await times(4000, 'e1', 1)).toBe(-4000)
+    const first = await times(20_000, 'e2', 2)
+    expect(Math.abs(first)).toBeLessThan(900)
+    // The clock is 300 ms further behind, or so it seems: the correction stays, so the time is 300 ms earlier.
+    expect(await times(20_300, 'e3', 3)).toBe(first - 300)
+    expect(await times(0, 'e4', 4)).toBe(0)
+  })
+
+  test('takes no sample to be of the future', async () => {
+    const { host, call } = await agent()
+    await call('netq_hello', 'aa', 'ee', Date.now())
+    await call('netq_apply', 'ee', 0, 1, Date.now() + 3_600_000, 'A\tinterface-stats\tswp1\t{}')
+    expect(Math.abs(Number((await statsOf(host))[0]!.t) - Date.now())).toBeLessThan(2000)
+  })
+
   test.each([
     ['an empty payload', ''],
+    ['a sample of another table', 'A\tlink\tswp1\t{"rx_bytes":1}'],
+    ['a sample of an interface with a space', 'A\tinterface-stats\tswp 1\t{"rx_bytes":1}'],
+    ['a sample that would need an escape', 'A\tinterface-stats\tswp1\t{"a":"\\n"}'],
+    ['a sample that is not JSON', 'A\tinterface-stats\tswp1\t{"rx_bytes":}'],
     ['an unknown change', 'X\tlink\tswp1\t{}'],
     ['a row that is not JSON', 'P\tlink\tswp1\t{"mtu":}'],
     ['a row that is no object', 'P\tlink\tswp1\t[1]'],
@@ -205,7 +252,7 @@ describe('what the network may do', () => {
       /can't access/,
     )
     await expect(
-      network.call('FCALL', 'netq_marker', 0, '9', '0', 'why', '1.2.3.4', 'master'),
+      network.call('FCALL', 'netq_marker', 0, '9', '0', '0', 'why', '1.2.3.4', 'master'),
     ).rejects.toThrow(/can't access/)
     expect(await store.admin.hgetall(keys.cluster)).toEqual({})
   })

@@ -12,8 +12,8 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => new Promise((done) => server.close(done))))
 })
 
-/** What listens where a Sentinel does, and answers every question with this text, or never. @returns its connections */
-async function listen(address: string, answer?: string): Promise<Set<Socket>> {
+/** What listens where a Sentinel does (or on another port), and answers every question with this text, or never. @returns its connections */
+async function listen(address: string, answer?: string, port = SENTINEL_PORT): Promise<Set<Socket>> {
   const open = new Set<Socket>()
   const server = createServer((socket) => {
     open.add(socket)
@@ -23,7 +23,7 @@ async function listen(address: string, answer?: string): Promise<Set<Socket>> {
     socket.on('data', () => answer !== undefined && socket.write(answer))
   })
   servers.push(server)
-  await new Promise<void>((done) => server.listen(SENTINEL_PORT, address, done))
+  await new Promise<void>((done) => server.listen(port, address, done))
   return open
 }
 
@@ -47,4 +47,21 @@ test('keeps one connection to a Sentinel that does not answer, however often it 
   )
   process.off('warning', note)
   expect(warnings).toEqual([])
+})
+
+test('an agent that was away when HA was turned off finds the server that went on alone, if it knows its cluster', async () => {
+  const [a, b, c] = freshAddresses()
+  await listen(b, '*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n', REDIS_PORT)
+  const stranger = new MasterFinder([a, b, c], REDIS_PORT)
+  await expect(stranger.find()).rejects.toThrow(/Sentinel at .* refused the connection/)
+  const member = new MasterFinder([a, b, c], REDIS_PORT, undefined, () => true)
+  await until('it is found', 10_000, async () => {
+    const { ip, redis } = await member.find()
+    redis.disconnect()
+    return ip === b
+  })
+  // While a Sentinel names anybody, the master is for the Sentinels to say.
+  const nobody = `*2\r\n$${c.length}\r\n${c}\r\n$4\r\n${REDIS_PORT}\r\n`
+  await listen(a, nobody)
+  for (let i = 0; i < 20; i++) await expect(member.find()).rejects.toThrow(/Sentinel at/)
 })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LabCluster } from '../../lab/cluster.ts'
@@ -28,6 +28,46 @@ export class TestCluster extends LabCluster {
     const { out } = await this.netq(name, 'config', 'ts', 'show', 'server', 'json')
     const { servers } = JSON.parse(out) as { servers: Record<string, string>[] }
     return servers.map((line) => `${line.server} ${line.role} ${line.master} ${line.status}`)
+  }
+
+  /** The servers in order that a server has, as `netq config ts show server config` says. */
+  async listOf(name: string): Promise<string> {
+    const { out } = await this.netq(name, 'config', 'ts', 'show', 'server', 'config', 'json')
+    const { servers } = JSON.parse(out) as { servers: { server: string; configured: string[] }[] }
+    return servers.find(({ server }) => server === this.named(name).address)!.configured.join(' ')
+  }
+
+  /**
+   * Waits until these three say the same: one master, two replicas, all ok, one list, and nothing that is still to be done.
+   * @returns the master's address and the list
+   */
+  async agreed(names: readonly string[], ms = 60_000): Promise<{ master: string; order: string }> {
+    let said = ''
+    await until(`${names.join(', ')} agree`, ms, async () => {
+      const each = await Promise.all(
+        names.map(async (name) => `${(await this.shown(name)).join('; ')} | ${await this.listOf(name)}`),
+      )
+      const asked = names.filter((name) =>
+        /"proposal"/.test(readFileSync(this.named(name).paths.clusterState, 'utf8')),
+      )
+      said = each[0]!
+      const [, master = ''] = /(\S+) master /.exec(said) ?? []
+      const right = said.match(/ ok\b/g)?.length === 3 && said.split(` ${master} ok`).length === 4
+      if (asked.length > 0 || !right || each.some((one) => one !== said))
+        throw new Error(`${each.join(' || ')}; still asked for on ${asked}`)
+      return true
+    })
+    return { master: /(\S+) master /.exec(said)![1]!, order: said.split(' | ')[1]! }
+  }
+
+  /** A single server by what it shows: HA is off there. */
+  async single(name: string): Promise<void> {
+    const { address } = this.named(name)
+    await until(`${name} is a single server`, 30_000, async () => {
+      const lines = await this.shown(name)
+      if (lines.join() !== `${address} master ${address} ok`) throw new Error(lines.join('; '))
+      return true
+    })
   }
 
   /** Starts the three and forms the cluster, as the page says. */

@@ -26,6 +26,7 @@ export class ModelController {
   private settledAs = ''
   private marked = 0
   private sentinelRestarted = 0
+  private restartedFor: readonly string[] = []
   private candidatesSeen: readonly string[] = []
 
   constructor(server: ModelServer) {
@@ -95,7 +96,10 @@ export class ModelController {
     const after = () => {
       if (action.do === 'mark') this.marked = world.now
       if (action.do === 'settle') this.settledAs = settlement(mine)
-      if (action.do === 'stop-sentinel') this.sentinelRestarted = world.now
+      if (action.do === 'stop-sentinel') {
+        this.sentinelRestarted = world.now
+        this.restartedFor = action.strangers ?? []
+      }
     }
     this.todo = { steps: act(action), view, after }
   }
@@ -137,9 +141,9 @@ export class ModelController {
       peers,
       leaderlessMs: now - this.leaderSeen,
       ...(this.ownMasterSeen === undefined ? {} : { sinceOwnMasterDiedMs: now - this.ownMasterSeen }),
-      removed: [...peers.values()].filter((seen) => 'removed' in seen).length,
       sinceSentinelRestartMs:
         this.sentinelRestarted === 0 ? Number.MAX_SAFE_INTEGER : now - this.sentinelRestarted,
+      restartedFor: this.restartedFor,
       rivalMs: this.rivalSince === undefined ? 0 : now - this.rivalSince,
       strayMs: this.straySince === undefined ? 0 : now - this.straySince,
       settled: this.settledAs === settlement(mine),

@@ -238,6 +238,7 @@ export class ModelSentinel {
   }
 
   report(world: World): SentinelReport {
+    const quorum = this.peers(world).length + 1 >= this.majority
     const own = this.replicas.has(this.ip) ? this.instances.get(this.ip)?.info.priority : undefined
     return {
       master: this.master,
@@ -245,7 +246,8 @@ export class ModelSentinel {
       replicas: [...this.replicas].filter((ip) => this.instances.has(ip) && !this.down(world, ip)).length,
       others: this.others.size,
       knows: [...new Set([...this.replicas, ...this.others])],
-      quorum: this.peers(world).length + 1 >= this.majority,
+      quorum,
+      noQuorumMs: quorum ? 0 : 1000,
       ...(own === undefined ? {} : { ownPriority: own }),
       tilt: false,
       failover: this.failover !== undefined,

@@ -155,8 +155,8 @@ export class ModelServer {
     if ('server' in seen) return { report: seen.server.report() }
     const { desired } = this.disk
     const by = seen.replacedBy
-    const removed = by && by.clusterId === desired?.clusterId && by.generation > desired.generation
-    return { unreachable: seen.sentence, ...(removed ? { removed } : {}) }
+    const isNewer = by && by.clusterId === desired?.clusterId && by.generation > desired.generation
+    return { unreachable: seen.sentence, ...(isNewer ? { newer: by } : {}) }
   }
 
   voteFor(epoch: number, candidate: string): boolean {

@@ -1,5 +1,13 @@
 import fc from 'fast-check'
-import type { Desired, Proposal, RedisReport, Seen, ServerReport, View } from '../../../src/cluster/types.ts'
+import type {
+  ClusterList,
+  Desired,
+  Proposal,
+  RedisReport,
+  Seen,
+  ServerReport,
+  View,
+} from '../../../src/cluster/types.ts'
 import {
   A,
   B,
@@ -63,6 +71,7 @@ const sentinel = fc
     others: few,
     knows: fc.subarray([...ips]),
     quorum: fc.boolean(),
+    noQuorumMs: ms,
     ownPriority: maybe(fc.constantFrom(1, 100)),
     tilt: fc.boolean(),
     failover: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.boolean()),
@@ -85,6 +94,16 @@ const desired: fc.Arbitrary<Desired> = fc.oneof(
     arbitrary: order.map((o) => ({ order: o, clusterId: '', generation: 0, formed: false })),
   },
 )
+
+/** What a server that is not this one's peer any more tells of the cluster. */
+const newer: fc.Arbitrary<ClusterList> = fc.record({
+  clusterId: fc.constant(CLUSTER),
+  generation: few,
+  order: fc.oneof(
+    order,
+    ip.map((one) => [one]),
+  ),
+})
 
 const id = fc.constantFrom('p', 'q')
 const proposal: fc.Arbitrary<Proposal> = fc.record({ id, order, base: few, at: few })
@@ -154,7 +173,7 @@ function seen(of: string): fc.Arbitrary<Seen> {
   return fc.oneof(
     { weight: 4, arbitrary: report(of).map((one) => ({ report: one })) },
     { weight: 1, arbitrary: fc.constant({ unreachable: 'it does not answer' }) },
-    { weight: 1, arbitrary: fc.constant({ unreachable: 'it was replaced', removed: true as const }) },
+    { weight: 1, arbitrary: newer.map((list) => ({ unreachable: 'it was replaced', newer: list })) },
   )
 }
 
@@ -168,6 +187,7 @@ export const anyView: fc.Arbitrary<View> = fc
     sinceOwnMasterDiedMs: maybe(ms),
     rivalMs: ms,
     sinceSentinelRestartMs: ms,
+    restartedFor: fc.subarray([...ips]),
     strayMs: ms,
     settled: fc.boolean(),
   })
@@ -175,8 +195,7 @@ export const anyView: fc.Arbitrary<View> = fc
     const answer = all.get(self)!
     const mine = 'report' in answer ? answer.report : own.find((one) => one.ip === self)!
     const others = new Map([...all].filter(([of]) => of !== self))
-    const removed = [...others.values()].filter((one) => 'removed' in one).length
-    return clean({ self, mine, peers: others, removed, ...rest }) as View
+    return clean({ self, mine, peers: others, ...rest }) as View
   })
 
 /** Reports have no field that is undefined. */
