@@ -7,6 +7,9 @@
  * (never shown) that carries the exit status of the command.
  */
 
+/** Where a telemetry server's netqd answers the nodes: HTTPS, the same questions as on its socket. */
+export const SHOW_PORT = 9002
+
 /** POST /v1/show on netqd: one `netq [<hostname>] show ...`. */
 export interface ShowRequest {
   /** Name of the table, and which of its `shows` (index). */
@@ -63,6 +66,8 @@ export interface AgentStatus {
   readonly tried: Readonly<Record<string, string>>
   readonly spooledBatches: number
   readonly spooledBytes: number
+  /** Whether it samples the counters of the interfaces. */
+  readonly stats?: boolean
   /** Why the spool does not keep them on its disk. */
   readonly spoolProblem?: string
 }
@@ -70,5 +75,90 @@ export interface AgentStatus {
 /** The status of a plan that an operator has to confirm with `yes`. */
 export const NEEDS_YES = 3
 
+/** The HTTP status of an answer that has to be asked for once more: cts-auth starts anew with what it was told. */
+export const ASK_AGAIN = 425
+
 /** The line that ends a streamed answer; the CLI takes its exit status from it and does not show it. */
 export const EXIT_MARK = '\u0000exit '
+
+/** What cts-auth knows of the cluster, for the other daemons of its server. */
+export interface ClusterView {
+  /** This server's address. */
+  readonly self: string
+  /** Whether this server belongs to a cluster of several. */
+  readonly formed: boolean
+  readonly servers: readonly {
+    readonly server: string
+    readonly role: string
+    readonly status: string
+    /** Bytes; absent while the server does not answer. */
+    readonly room?: {
+      readonly memoryUsed: number
+      readonly memoryMax: number
+      readonly diskFree: number
+      readonly diskTotal: number
+    }
+  }[]
+  /** The newest change of master. Times in milliseconds since the epoch. */
+  readonly lastChange?: {
+    readonly time: number
+    readonly to: string
+    readonly why: string
+    readonly gap?: number
+  }
+}
+
+/** POST /v1/notifier/edit on cts-auth: `netq config ts add|del notifier ...`. */
+export type NotifierEdit =
+  | {
+      readonly do: 'add-integration'
+      readonly type: string
+      readonly name: string
+      readonly keys: Readonly<Record<string, string | readonly string[]>>
+    }
+  | {
+      readonly do: 'add-filter'
+      readonly name: string
+      readonly before?: string
+      readonly after?: string
+      readonly rule?: readonly [key: string, value: string]
+      readonly output?: string
+    }
+  | {
+      readonly do: 'add-silence'
+      readonly rule: readonly [key: string, value: string]
+      readonly forMs: number
+    }
+  | { readonly do: 'set-loglevel'; readonly level: string }
+  | { readonly do: 'del-loglevel' }
+  | { readonly do: 'del'; readonly what: string; readonly name: string }
+
+/** POST /v1/notifier/test on cts-auth: one notification to this integration. */
+export interface NotifierTest {
+  readonly integration: string
+}
+
+/** POST /v1/notifier/explain on cts-auth: what would become of such an event. */
+export interface NotifierExplain {
+  readonly event: Readonly<Partial<Record<'hostname' | 'type' | 'severity' | 'message', string>>>
+}
+
+/** POST /v1/notifier/service on cts-auth: `netq config ts (start|stop|status|restart) notifier`. */
+export interface NotifierService {
+  readonly do: 'start' | 'stop' | 'status' | 'restart'
+}
+
+/** POST /v1/log-in on cts-auth: a log-in to the console with an account of this server. For administrators only. */
+export interface LogInRequest {
+  readonly user: string
+  readonly password: string
+}
+
+export type LogInAnswer =
+  | {
+      readonly ok: true
+      readonly user: string
+      /** Whether the user may change anything, as root and the group `netq` may. */
+      readonly administers: boolean
+    }
+  | { readonly ok: false; readonly why: string }

@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { readIfThere, replaceFile } from '../platform/files.ts'
 import type { Paths } from '../platform/paths.ts'
-import { ConfigMistakes, parseFile } from './netq-yml.ts'
+import { ConfigMistakes, parseFile } from './yml-file.ts'
 
 /** Which servers an agent reports to. A key that is absent takes its default, whatever the file said before. */
 export interface AgentServers {
@@ -11,26 +11,36 @@ export interface AgentServers {
 }
 
 const section = 'netq-agent'
-const keys = ['servers', 'port', 'vrf'] as const
+
+/** Writes which servers the agent reports to (see writeAgentKeys). */
+export function writeAgentServers(paths: Paths, { servers, port, vrf }: AgentServers): Promise<boolean> {
+  return writeAgentKeys(paths, { servers, port, vrf })
+}
+
+/** Writes whether the agent samples the counters of its interfaces (see writeAgentKeys). */
+export function writeAgentStats(paths: Paths, on: boolean): Promise<boolean> {
+  return writeAgentKeys(paths, { stats: on ? true : undefined })
+}
 
 /**
- * Writes the agent's servers into netq.yml; everything else in it, comments too, stays. The file is replaced whole.
+ * Writes these keys of the agent into netq.yml, or takes them out of it; everything else in it, comments too, stays. The
+ * file is replaced whole.
  * @returns whether the file had to be changed
  * @throws ConfigMistakes if the file is no valid YAML, and what the file system throws; the file is then as it was
  */
-export async function writeAgentServers(paths: Paths, wanted: AgentServers): Promise<boolean> {
+async function writeAgentKeys(paths: Paths, wanted: Readonly<Record<string, unknown>>): Promise<boolean> {
   const text = readIfThere(paths.netqConfig)
   const { document } = await parseFile(paths.netqConfig, text ?? '')
   const { isMap } = await import('yaml')
   const before = document.get(section)
   if (before === undefined || before === null) {
-    if (wanted.servers === undefined) return false
+    if (Object.values(wanted).every((value) => value === undefined)) return false
     document.set(section, document.createNode({}))
   } else if (!isMap(before)) {
     throw new ConfigMistakes([`${paths.netqConfig}: \`${section}\` must be a section of keys`])
   }
-  for (const key of keys) {
-    if (wanted[key] !== undefined) document.setIn([section, key], document.createNode(wanted[key]))
+  for (const [key, value] of Object.entries(wanted)) {
+    if (value !== undefined) document.setIn([section, key], document.createNode(value))
     else document.deleteIn([section, key])
   }
   const fresh = document.toString({ lineWidth: 0 })

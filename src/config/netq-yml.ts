@@ -1,11 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Document, LineCounter, Node } from 'yaml'
 import type { z } from 'zod'
 import { readIfThere } from '../platform/files.ts'
 import type { Level } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
+import { parseSpan } from '../text/duration.ts'
+import { isNotifierSection, wholeFile } from './sections.ts'
 import { whatIsWrong } from './servers.ts'
+import { ConfigMistakes, mistakeAt, mistakesOf, type ParsedFile, parseFile, section } from './yml-file.ts'
 
 /** netq.yml and config.d/*.yml, merged, with defaults. */
 export interface NetqConfig {
@@ -18,28 +20,34 @@ export interface NetqConfig {
     readonly logLevel: Level
     /** What this node calls itself; absent: the system's host name. */
     readonly hostname?: string
+    /** Whether it samples the counters of its interfaces. */
+    readonly stats: boolean
   }
-}
-
-/** All that is wrong with the configuration; one line a mistake, each with its file and line. */
-export class ConfigMistakes extends Error {
-  readonly mistakes: readonly string[]
-
-  constructor(mistakes: readonly string[]) {
-    super(mistakes.join('\n'))
-    this.mistakes = mistakes
+  /** Of the interface statistics on a telemetry server. */
+  readonly stats: {
+    /** How long a server's InfluxDB keeps them, in days. */
+    readonly retentionDays: number
   }
+  readonly backup: BackupSettings
 }
 
-/** A configuration file, parsed and not yet validated. */
-export interface ParsedFile {
-  readonly document: Document.Parsed
-  readonly lines: LineCounter
+/** When cts-backup makes a backup on a telemetry server, and how long it keeps them. */
+export interface BackupSettings {
+  readonly intervalMs: number
+  /** On every server, or on the master only. */
+  readonly on: 'all' | 'master'
+  /** How many are kept at most, and for how long, in milliseconds. */
+  readonly keep: number
+  readonly maxAgeMs: number
 }
+
+/** As often as the unit's timer looks, in milliseconds. */
+const LEAST_INTERVAL_MS = 5 * 60_000
 
 /**
  * Reads /etc/netq/netq.yml and then /etc/netq/config.d/*.yml in the order of their names: a key of a later file takes
- * the place of the same key of an earlier one. Files that are not there are not missed.
+ * the place of the same key of an earlier one. Files that are not there are not missed. The notifier's sections are not
+ * looked into (notifier/config.ts does), but may stand in netq.yml only: it is the one that the servers share.
  * @throws ConfigMistakes with the mistakes of all files together; what the file system throws, if one cannot be read
  */
 export async function readNetqConfig(paths: Paths): Promise<NetqConfig> {
@@ -47,6 +55,8 @@ export async function readNetqConfig(paths: Paths): Promise<NetqConfig> {
   const file = schemaOf(z)
   const mistakes: string[] = []
   const merged: Record<string, unknown> = {}
+  const stats: Record<string, unknown> = {}
+  const backup: Record<string, unknown> = {}
   for (const path of configFiles(paths)) {
     const text = readIfThere(path)
     if (text === undefined) continue
@@ -55,21 +65,28 @@ export async function readNetqConfig(paths: Paths): Promise<NetqConfig> {
       mistakes.push(...error.mistakes)
     })
     if (!parsed) continue
-    const result = file.safeParse(parsed.document.toJS() ?? {})
-    if (result.success) Object.assign(merged, result.data['netq-agent'])
-    else mistakes.push(...result.error.issues.flatMap((issue) => mistakesOf(issue, path, parsed)))
+    const result = file.safeParse(parsed.value)
+    if (result.success) {
+      Object.assign(merged, result.data['netq-agent'])
+      Object.assign(stats, result.data['netq-stats'])
+      Object.assign(backup, result.data['netq-backup'])
+    } else mistakes.push(...result.error.issues.flatMap((issue) => mistakesOf(issue, parsed)))
+    if (path !== paths.netqConfig) mistakes.push(...misplaced(parsed, paths.netqConfig))
   }
   if (mistakes.length > 0) throw new ConfigMistakes(mistakes)
-  const section = merged as AgentSection
+  const agent = merged as AgentSection
   return {
     agent: {
-      servers: section.servers ?? ['127.0.0.1'],
-      port: section.port ?? 6379,
-      vrf: section.vrf ?? 'default',
-      heartbeatSeconds: section.heartbeat_seconds ?? 30,
-      logLevel: section.log_level ?? 'info',
-      ...(section.hostname === undefined ? {} : { hostname: section.hostname }),
+      servers: agent.servers ?? ['127.0.0.1'],
+      port: agent.port ?? 6379,
+      vrf: agent.vrf ?? 'default',
+      heartbeatSeconds: agent.heartbeat_seconds ?? 30,
+      logLevel: agent.log_level ?? 'info',
+      ...(agent.hostname === undefined ? {} : { hostname: agent.hostname }),
+      stats: agent.stats ?? false,
     },
+    stats: { retentionDays: daysOf((stats as StatsSection).retention ?? '30d') },
+    backup: backupOf(backup as BackupSection),
   }
 }
 
@@ -92,29 +109,27 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** @throws ConfigMistakes if the text is no YAML, or not one map of sections */
-export async function parseFile(path: string, text: string): Promise<ParsedFile> {
-  const { isMap, LineCounter, parseDocument } = await import('yaml')
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  if (document.errors.length > 0) {
-    throw new ConfigMistakes(
-      document.errors.map((error) => at(path, lines, error.pos[0], `not valid YAML (${error.message})`)),
-    )
-  }
-  if (document.contents !== null && !isMap(document.contents)) {
-    throw new ConfigMistakes([
-      at(path, lines, document.range[0], 'a section such as `netq-agent:` is expected'),
-    ])
-  }
-  return { document, lines }
+function misplaced(file: ParsedFile, netqConfig: string): string[] {
+  return Object.keys(file.value)
+    .filter(isNotifierSection)
+    .map((key) => mistakeAt(file, [key], `\`${key}\` is read from ${netqConfig} only: move it there`))
 }
 
+const daysOf = (text: string) => Number.parseInt(text, 10) * (text.endsWith('w') ? 7 : 1)
+
+function backupOf({ interval = '5m', on = 'all', keep = 48, max_age = '7d' }: BackupSection): BackupSettings {
+  return { intervalMs: parseSpan(interval)!, on, keep, maxAgeMs: parseSpan(max_age)! }
+}
+
+type BackupSection = NonNullable<z.infer<ReturnType<typeof schemaOf>>['netq-backup']>
+type StatsSection = NonNullable<z.infer<ReturnType<typeof schemaOf>>['netq-stats']>
 type AgentSection = NonNullable<z.infer<ReturnType<typeof schemaOf>>['netq-agent']>
 
-function schemaOf({ strictObject, string, array, number, literal }: typeof z) {
+function schemaOf(zod: typeof z) {
+  const { string, array, number, literal, boolean } = zod
   const levels = ['debug', 'info', 'warning', 'error'] as const satisfies Level[]
-  const agent = strictObject(
+  const agent = section(
+    zod,
     {
       servers: array(string(), '`servers` must be a list of IPv4 addresses').superRefine(
         (servers, context) => {
@@ -130,10 +145,40 @@ function schemaOf({ strictObject, string, array, number, literal }: typeof z) {
         /^[a-z\d][\w.-]{0,252}$/i,
         '`hostname` must be letters, digits, dots, dashes and underscores',
       ),
+      stats: boolean('`stats` must be true or false'),
     },
     '`netq-agent` must be a section of keys',
   ).partial()
-  return strictObject({ 'netq-agent': agent.nullish() })
+  const kept = '`retention` must be a time from 1d to 9999d or 1w to 999w, such as 30d'
+  const stats = section(
+    zod,
+    { retention: string(kept).regex(/^([1-9]\d{0,3}d|[1-9]\d{0,2}w)$/, kept) },
+    '`netq-stats` must be a section of keys',
+  ).partial()
+  return wholeFile(zod, {
+    'netq-agent': agent.nullish(),
+    'netq-stats': stats.nullish(),
+    'netq-backup': backupSchema(zod).nullish(),
+  })
+}
+
+function backupSchema(zod: typeof z) {
+  const { string, number, literal } = zod
+  const interval =
+    '`interval` must be a time of 5m or more, such as 1h: a backup is a copy of the whole store, and cts-backup looks every 5 minutes'
+  const age = '`max_age` must be a time such as 12h, 7d or 4w'
+  const spanOf = (sentence: string, least: number) =>
+    string(sentence).refine((text) => (parseSpan(text) ?? 0) >= least, sentence)
+  return section(
+    zod,
+    {
+      interval: spanOf(interval, LEAST_INTERVAL_MS),
+      on: literal(['all', 'master'], '`on` must be all or master'),
+      keep: whole(number, 'keep', 1, 10_000),
+      max_age: spanOf(age, 1),
+    },
+    '`netq-backup` must be a section of keys',
+  ).partial()
 }
 
 /** What a VRF may be called: the kernel's rule for the names of interfaces. */
@@ -142,42 +187,4 @@ export const vrfName = /^[^\s/:]{1,15}$/
 function whole(number: typeof z.number, key: string, low: number, high: number) {
   const sentence = `\`${key}\` must be a whole number from ${low} to ${high}`
   return number(sentence).int(sentence).min(low, sentence).max(high, sentence)
-}
-
-function mistakesOf(issue: z.core.$ZodIssue, path: string, { document, lines }: ParsedFile): string[] {
-  if (issue.code === 'unrecognized_keys') {
-    const known = issue.path.length === 0 ? 'netq-agent' : agentKeys
-    return issue.keys.map((key) => {
-      const offset = keyOffset(document, [...issue.path, key])
-      return at(path, lines, offset, `the key \`${key}\` is not known (known: ${known})`)
-    })
-  }
-  return [at(path, lines, keyOffset(document, issue.path), issue.message)]
-}
-
-const agentKeys = 'servers, port, vrf, heartbeat_seconds, log_level, hostname'
-
-/** Where a key stands; for an entry of a list, where the entry stands. */
-function keyOffset(document: Document.Parsed, path: readonly PropertyKey[]): number {
-  let node = document.contents as Node | null
-  let offset = node?.range?.[0] ?? 0
-  for (const key of path) {
-    const collection = node as {
-      items?: { key?: { value?: unknown; range?: number[] }; value?: unknown }[]
-    } | null
-    const items = collection?.items ?? []
-    if (typeof key === 'number') {
-      node = (items[key] as unknown as Node) ?? null
-      offset = node?.range?.[0] ?? offset
-      continue
-    }
-    const pair = items.find((item) => String(item.key?.value) === key)
-    offset = pair?.key?.range?.[0] ?? offset
-    node = (pair?.value ?? null) as Node | null
-  }
-  return offset
-}
-
-function at(path: string, lines: LineCounter, offset: number, what: string): string {
-  return `${path}, line ${Math.max(1, lines.linePos(offset).line)}: ${what}`
 }

@@ -1,7 +1,7 @@
 import type { ShowRequest } from '../api/types.ts'
 import type { AgentRecord, StoreHealth, StoreReader } from '../store/types.ts'
 import { tableNamed } from '../tables/index.ts'
-import type { Show, Table } from '../tables/table.ts'
+import { keyOf, type Show, type StoredRow, type Table } from '../tables/table.ts'
 import { globMatcher } from '../text/glob.ts'
 import { byNature } from '../text/natural.ts'
 import { printable, textTable } from '../text/table.ts'
@@ -9,6 +9,7 @@ import { agentsListing } from './agents.ts'
 import { isStale } from './freshness.ts'
 import { type Listing, tableListing } from './listing.ts'
 import { agentNotes, copyNotes } from './notes.ts'
+import { notificationsListing } from './notifications.ts'
 
 export interface Answer {
   readonly type: 'text' | 'json'
@@ -25,6 +26,7 @@ export class BadRequest extends Error {}
  * @param now milliseconds since the epoch, by this server's clock
  */
 export async function show(request: ShowRequest, reader: StoreReader, now: number): Promise<Answer> {
+  if (request.table === 'notifications') return showNotifications(request, reader, now)
   const asked = request.table === 'agents' ? undefined : askedFor(request)
   const [known, health] = await Promise.all([reader.agents(), reader.health()])
   const agents = selected(known, request.hostname)
@@ -34,6 +36,23 @@ export async function show(request: ShowRequest, reader: StoreReader, now: numbe
     ...agentNotes(agents, health, now, asked ? ['Rotten', 'Waiting'] : ['Waiting']),
   ]
   const listing = asked ? await matching(asked, agents, reader, now) : agentsListing(agents, health, now)
+  return answerOf(listing, request, notes, health, now)
+}
+
+async function showNotifications(request: ShowRequest, reader: StoreReader, now: number): Promise<Answer> {
+  const [records, health] = await Promise.all([reader.notifications(), reader.health()])
+  const fits = request.hostname === undefined ? () => true : globMatcher(request.hostname)
+  const listing = notificationsListing(records, fits, now)
+  return answerOf(listing, request, copyNotes(health, now), health, now)
+}
+
+function answerOf(
+  listing: Listing,
+  request: ShowRequest,
+  notes: readonly string[],
+  health: StoreHealth,
+  now: number,
+): Answer {
   return request.args.json === true
     ? { type: 'json', body: jsonOf(listing, request, notes, health, now) }
     : { type: 'text', body: textOf(listing, request, notes) }
@@ -73,8 +92,18 @@ function unknownHost(agents: readonly AgentRecord[], pattern: string | undefined
 
 async function matching(asked: Asked, agents: readonly AgentRecord[], reader: StoreReader, now: number) {
   const hostnames = agents.map(({ hostname }) => hostname)
-  const rows = hostnames.length > 0 ? await reader.rows(asked.table.name, hostnames) : []
-  return tableListing(asked.table, asked.show, agents, rows.filter(asked.fits), now)
+  const rowsOf = (table: Table) => (hostnames.length > 0 ? reader.rows(table.name, hostnames) : [])
+  const { table, show, fits } = asked
+  const rows = (await rowsOf(table)).filter(fits)
+  const complete = show.completedBy ? completed(table, rows, await rowsOf(show.completedBy)) : rows
+  return tableListing(table, show, agents, complete, now)
+}
+
+/** The rows, each with the fields of the other table's row of the same host and key. */
+function completed(table: Table, rows: readonly StoredRow[], others: readonly StoredRow[]): StoredRow[] {
+  const identity = ({ hostname, row }: StoredRow) => `${hostname}\t${keyOf(table, row)}`
+  const byIdentity = new Map(others.map((other) => [identity(other), other.row]))
+  return rows.map((stored) => ({ ...stored, row: { ...byIdentity.get(identity(stored)), ...stored.row } }))
 }
 
 function textOf(listing: Listing, { args }: ShowRequest, notes: readonly string[]): string {

@@ -17,3 +17,19 @@ export function ago(ms: number): string {
     .map(([count, unit]) => `${count}${unit}`)
     .join(':')
 }
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
+
+/** A length of time as operators type it: `90s`, `2h`, `1d12h`. Milliseconds; undefined if it is none, or zero. */
+export function parseSpan(text: string): number | undefined {
+  if (!/^(\d{1,9}[smhdw])+$/.test(text)) return undefined
+  const parts = text.match(/\d+[smhdw]/g) ?? []
+  const ms = parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * UNIT_MS[part.slice(-1)]!, 0)
+  return ms > 0 ? ms : undefined
+}

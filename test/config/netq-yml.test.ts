@@ -11,8 +11,9 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ConfigMistakes, readNetqConfig } from '../../src/config/netq-yml.ts'
-import { writeAgentServers } from '../../src/config/netq-yml-edit.ts'
+import { readNetqConfig } from '../../src/config/netq-yml.ts'
+import { writeAgentServers, writeAgentStats } from '../../src/config/netq-yml-edit.ts'
+import { ConfigMistakes } from '../../src/config/yml-file.ts'
 import { type Paths, pathsUnder } from '../../src/platform/paths.ts'
 
 let paths: Paths
@@ -43,7 +44,9 @@ const defaults = {
   vrf: 'default',
   heartbeatSeconds: 30,
   logLevel: 'info',
+  stats: false,
 }
+const stats = { retentionDays: 30 }
 
 describe('reading netq.yml', () => {
   it.each([
@@ -53,7 +56,7 @@ describe('reading netq.yml', () => {
     ['an empty section', 'netq-agent:\n'],
   ])('%s: the defaults', async (_what, text) => {
     if (text !== undefined) write(paths.netqConfig, text)
-    expect(await readNetqConfig(paths)).toEqual({ agent: defaults })
+    expect(await readNetqConfig(paths)).toEqual({ agent: defaults, stats })
   })
 
   it('a key of a later file of config.d takes the place of an earlier one', async () => {
@@ -70,6 +73,7 @@ describe('reading netq.yml', () => {
         logLevel: 'debug',
         hostname: 'leaf01',
       },
+      stats,
     })
   })
 
@@ -92,14 +96,46 @@ describe('reading netq.yml', () => {
     expect(await mistakes()).toEqual([
       `${paths.netqConfig}, line 3: \`servers\`: ts02 is not an IPv4 address. You cannot use DNS names here`,
       `${paths.netqConfig}, line 6: \`port\` must be a whole number from 1025 to 65535`,
-      `${paths.netqConfig}, line 7: the key \`verf\` is not known (known: servers, port, vrf, heartbeat_seconds, log_level, hostname)`,
-      `${paths.netqConfig}, line 8: the key \`netq-agnet\` is not known (known: netq-agent)`,
+      `${paths.netqConfig}, line 7: the key \`verf\` is not known (known: servers, port, vrf, heartbeat_seconds, log_level, hostname, stats)`,
+      `${paths.netqConfig}, line 8: the key \`netq-agnet\` is not known (known: netq-agent, netq-notifier, notifier-integrations, notifier-filters, notifier-silences, netq-stats)`,
       `${fragment('more.yml')}, line 2: \`heartbeat_seconds\` must be a whole number from 1 to 300`,
       `${fragment('more.yml')}, line 3: \`log_level\` must be one of debug, info, warning, error`,
     ])
   })
 
+  it('takes how long statistics are kept, in days or weeks', async () => {
+    write(paths.netqConfig, 'netq-stats: {retention: 2w}\nnetq-agent: {stats: true}\n')
+    expect(await readNetqConfig(paths)).toMatchObject({
+      agent: { stats: true },
+      stats: { retentionDays: 14 },
+    })
+    write(paths.netqConfig, 'netq-stats:\n  retention: 0d\n')
+    expect(await mistakes()).toEqual([
+      `${paths.netqConfig}, line 2: \`retention\` must be a time from 1d to 9999d or 1w to 999w, such as 30d`,
+    ])
+  })
+
+  it('turns the statistics of the agent on and off, and leaves the rest as it was', async () => {
+    const text = 'netq-agent:\n  # ours\n  servers:\n    - 10.0.0.5\n'
+    write(paths.netqConfig, text)
+    expect(await writeAgentStats(paths, true)).toBe(true)
+    expect(await writeAgentStats(paths, true)).toBe(false)
+    expect((await readNetqConfig(paths)).agent).toMatchObject({ servers: ['10.0.0.5'], stats: true })
+    expect(await writeAgentStats(paths, false)).toBe(true)
+    expect(read()).toBe(text)
+  })
+
+  it('leaves the sections of the notifier to the notifier, and wants them in netq.yml', async () => {
+    write(paths.netqConfig, 'netq-agent:\n  port: 2000\nnotifier-filters: [not looked into]\n')
+    expect((await readNetqConfig(paths)).agent.port).toBe(2000)
+    write(fragment('slack.yml'), 'netq-agent:\n  port: 3000\nnotifier-integrations: []\n')
+    expect(await mistakes()).toEqual([
+      `${fragment('slack.yml')}, line 3: \`notifier-integrations\` is read from ${paths.netqConfig} only: move it there`,
+    ])
+  })
+
   it.each([
+    ['a: *b\n', 'line 1: not valid YAML (Unresolved alias'],
     ['netq-agent:\n  servers: [10.0.0.5\n', 'line 3: not valid YAML'],
     ['netq-agent:\n  port: 2000\n  port: 3000\n', 'line 3: not valid YAML (Map keys must be unique)'],
     ['- netq-agent\n', 'line 1: a section such as `netq-agent:` is expected'],

@@ -67,4 +67,8 @@ export class FakeReader implements StoreReader {
   async health() {
     return this.now
   }
+
+  async notifications() {
+    return []
+  }
 }

@@ -52,6 +52,16 @@ describe('show', () => {
     )
   })
 
+  it('shows the other rows when a row has not what its table says', async () => {
+    const reader = new FakeReader([agent('leaf01')], {
+      link: [stored('leaf01', { interface: 'swp1', members: 5, vlans: null }), ...rowsOf('leaf01')],
+    })
+    const lines = (await text(reader)).split('\n')
+    expect(lines.find((line) => line.includes('swp2'))).toContain('Admin: down, MTU: 1500')
+    expect(lines.filter((line) => / \? /.test(line))).toHaveLength(1)
+    expect((await json(reader)).link).toHaveLength(4)
+  })
+
   it('reads only the rows of the hosts that were asked for', async () => {
     const reader = fabric()
     await text(reader, { hostname: 'leaf2' })
@@ -89,7 +99,7 @@ describe('show', () => {
   })
 
   it('refuses in one sentence what it cannot answer', async () => {
-    await expect(show(request({ table: 'bgp' }), fabric(), NOW)).rejects.toThrow(BadRequest)
+    await expect(show(request({ table: 'ospf' }), fabric(), NOW)).rejects.toThrow(BadRequest)
     await expect(show(request({ show: 9 }), fabric(), NOW)).rejects.toThrow('are of different versions')
     const wrong = request({ table: 'address', args: { ip: '10.0.0.300' } })
     await expect(show(wrong, fabric(), NOW)).rejects.toThrow('"10.0.0.300" is not an IPv4 address')

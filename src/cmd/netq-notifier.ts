@@ -1,0 +1,30 @@
+import { Notifier } from '../notifier/notifier.ts'
+import { type Level, makeLog } from '../platform/log.ts'
+import { serviceManager } from '../platform/notify.ts'
+import { pathsUnder } from '../platform/paths.ts'
+import { onStopSignal, Releasers } from '../platform/releasers.ts'
+import { statusOf } from '../query/freshness.ts'
+import { VERSION } from '../version.ts'
+
+let level: Level = 'info'
+const log = makeLog('netq-notifier', () => level)
+const releasers = new Releasers()
+const manager = serviceManager()
+const notifier = new Notifier({
+  paths: pathsUnder(process.env.NETQ_ROOT ?? '/'),
+  address: process.env.NETQ_ADDRESS,
+  log,
+  statusOf,
+  logLevel: (wanted) => {
+    level = wanted
+  },
+  looked: () => manager.alive(),
+})
+onStopSignal(() => {
+  manager.stopping()
+  return releasers.releaseAll(log)
+})
+releasers.add('the notifier', () => notifier.stop())
+notifier.start()
+await manager.ready()
+log.info(`started, version ${VERSION}`)
