@@ -6,7 +6,7 @@ import SkipReporter from './test/setup/skip-reporter.ts'
 const json = process.env.NETQ_TEST_JSON
 const shown = ['default', new SkipReporter()] as const
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   plugins: [
     {
       // `import source from './netq.lua'` is the file's text, as in the bundles (scripts/build.mjs).
@@ -20,6 +20,8 @@ export default defineConfig({
   ],
   test: {
     include: ['test/**/*.test.ts'],
+    // They boot machines for minutes: `npm run test:machines`.
+    exclude: mode === 'machines' ? [] : ['test/machines/**'],
     globalSetup: ['test/setup/leaks.ts'],
     // Servers that elect a master need seconds; a machine with other work on it needs several times as many.
     testTimeout: 120_000,
@@ -30,4 +32,4 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     reporters: json ? [...shown, ['json', { outputFile: json }]] : [...shown],
   },
-})
+}))

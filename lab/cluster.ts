@@ -23,7 +23,8 @@ export class LabCluster {
   readonly nodeServices: Services
   /** The file that tells `netq` where the servers and the node are. */
   readonly places: string
-  private readonly program: string
+  /** The bundled command line. */
+  readonly program: string
 
   /**
    * @param program the bundled command line, dist/netq.cjs
@@ -71,6 +72,7 @@ export class LabCluster {
   }
 
   async stop(): Promise<void> {
+    await this.nodeServices.stop('netqd')
     await this.nodeServices.stop('netq-agent')
     await stopServers(this.servers)
   }

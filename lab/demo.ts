@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { sentenceOf } from '../src/platform/log.ts'
+import type { ServiceName } from '../src/platform/services.ts'
+import { INFLUX_BACKUP_PORT, INFLUX_PORT } from '../src/stats/names.ts'
 import { check } from './check.ts'
 import { LabCluster } from './cluster.ts'
 import { formCluster, ok } from './form.ts'
@@ -53,6 +56,10 @@ async function main(words: readonly string[]): Promise<number> {
   if (checking || words.includes('--fresh')) removeState(cluster)
   mkdirSync(folder, { recursive: true })
   writeFileSync(pidFile, String(process.pid))
+  if (!checking) {
+    const statistics = await statisticsServices()
+    for (const server of cluster.servers) server.extras = ['netq-notifier', ...statistics]
+  }
   const interrupted = signalled()
   try {
     const run = checking ? check(cluster, progress) : demonstrate(cluster, progress, interrupted)
@@ -78,7 +85,9 @@ async function demonstrate(
   await progress.step('three telemetry servers start on 127.0.0.5, .6 and .7', () => cluster.start())
   await formCluster(cluster, progress)
   await progress.step('an agent collects the state of this host', async () => {
+    await cluster.nodeServices.start('netqd')
     await ok(cluster.netq(undefined, 'config', 'add', 'server', ...ADDRESSES))
+    await ok(cluster.netq(undefined, 'config', 'add', 'stats'))
     await ok(cluster.netq(undefined, 'config', 'restart', 'agent'))
     await until('the agent is fresh', 20_000, async () => {
       const { out } = await cluster.netq('ts01', hostname(), 'show', 'agents')
@@ -101,7 +110,10 @@ async function demonstrate(
 It runs. From a second terminal, in this folder:
   bin/netq show interfaces                     what the agent sees on this host
   bin/netq show ip routes
+  bin/netq show interface-stats                what its interfaces count, from InfluxDB (a sample every 15 s)
+  bin/netq show notifications                  what the notifier told, and bin/netq config ts show notifier
   bin/netq --on ts02 config ts show server     as if typed on ts02
+  bin/netq --on node show agents               as if typed on the node, whose netqd asks the servers over HTTPS
   bin/netq help                                everything else
 
 Kill the master's server (${master.name}) and watch another take over:
@@ -113,6 +125,16 @@ Ctrl-C stops everything; what it collected stays in .demo (npm run demo -- --fre
   await interrupted
   process.stdout.write('\nStopping.\n')
   return 0
+}
+
+/** Those of the interface statistics, where there is an InfluxDB to run and its ports are free; else says why not. */
+async function statisticsServices(): Promise<ServiceName[]> {
+  const missing = spawnSync('influxd', ['version'], { stdio: 'ignore' }).error !== undefined
+  const [taken] = missing ? [] : await portsInUse(ADDRESSES, [INFLUX_PORT, INFLUX_BACKUP_PORT])
+  if (!missing && taken === undefined) return ['netq-influxdb', 'netq-stats-pushd']
+  const why = taken ?? 'there is no influxd (Debian: apt-get install influxdb)'
+  process.stdout.write(`  Without interface statistics: ${why}.\n`)
+  return []
 }
 
 function removeState(cluster: LabCluster): void {

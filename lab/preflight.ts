@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
+import { SHOW_PORT } from '../src/api/types.ts'
 import { PEER_PORT } from '../src/cluster/peers.ts'
 import { HEALTH_PORT } from '../src/health/server.ts'
 import { REDIS_PORT, SENTINEL_PORT } from '../src/store/names.ts'
 
+const NEEDED = [REDIS_PORT, SENTINEL_PORT, PEER_PORT, SHOW_PORT, HEALTH_PORT]
+
 /** Why the servers cannot run on these addresses, a sentence a reason; none if they can. */
-export async function portsInUse(addresses: readonly string[]): Promise<string[]> {
+export async function portsInUse(addresses: readonly string[], ports = NEEDED): Promise<string[]> {
   const reasons: string[] = []
   for (const address of addresses) {
-    for (const port of [REDIS_PORT, SENTINEL_PORT, PEER_PORT, HEALTH_PORT]) {
+    for (const port of ports) {
       const error = await tryPort(address, port)
       if (error === 'EADDRINUSE') reasons.push(`${address}:${port} is in use${holder(address, port)}`)
       else if (error) reasons.push(`${address}:${port} cannot be used: ${error}`)

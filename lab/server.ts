@@ -1,6 +1,13 @@
 import { mkdirSync } from 'node:fs'
+import { replaceFile } from '../src/platform/files.ts'
 import { type Paths, pathsUnder } from '../src/platform/paths.ts'
 import { childServices, type ServiceName, type Services, startedServices } from '../src/platform/services.ts'
+import { influxConfig } from '../src/stats/influx-conf.ts'
+
+const inOrderOfStopping = [
+  ...(['cts-auth', 'netqd', 'netq-notifier', 'netq-stats-pushd', 'netq-influxdb'] as const),
+  ...(['sentinel', 'redis'] as const),
+]
 
 /** One telemetry server of several on this machine: its own address and its own root folder. */
 export class LabServer {
@@ -8,6 +15,8 @@ export class LabServer {
   readonly address: string
   readonly paths: Paths
   readonly services: Services
+  /** What is started with the server beyond what it cannot be without, in this order. */
+  extras: readonly ServiceName[] = []
 
   /** @param inside see childServices */
   constructor(name: string, address: string, root: string, inside: readonly string[] = []) {
@@ -21,6 +30,9 @@ export class LabServer {
     mkdirSync(this.paths.root, { recursive: true })
     await this.services.start('cts-auth')
     await this.services.start('netqd')
+    if (this.extras.includes('netq-influxdb'))
+      replaceFile(this.paths.influxConfig, influxConfig(this.paths, this.address))
+    for (const name of this.extras) await this.services.start(name)
   }
 
   /** What a power loss would end: everything of this server at once. */
@@ -30,8 +42,7 @@ export class LabServer {
 
   /** In order: first what would start the others again, the store last. */
   async stop(): Promise<void> {
-    for (const name of ['cts-auth', 'netqd', 'sentinel', 'redis'] as const)
-      await this.services.stop(name, 8000)
+    for (const name of inOrderOfStopping) await this.services.stop(name, 8000)
   }
 
   private started(): ServiceName[] {

@@ -14,6 +14,21 @@ const needed = [
 ]
 
 /**
+ * What the interface statistics are kept in: without it there are none, and all else works.
+ * @type {readonly [program: string, debianPackage: string]}
+ */
+const influx = ['influxd', 'influxdb']
+
+/**
+ * What booting machines takes on top of that. Only root can boot them, so it is asked for only then.
+ * @type {typeof needed}
+ */
+const neededForMachines = [
+  ['debootstrap', 'debootstrap'],
+  ['systemd-nspawn', 'systemd-container'],
+]
+
+/**
  * What the decision depends on.
  * @typedef {object} Probes
  * @property {(program: string) => boolean} has whether the program can be run
@@ -31,10 +46,11 @@ const needed = [
 /**
  * Decides what is to be done about the system's programs; `as` is what to put before the command.
  * @param {Probes} probes
+ * @param {typeof needed} wanted
  * @returns {Plan}
  */
-export function planSystem({ has, root, terminal, freeSudo }) {
-  const missing = needed.filter(([program]) => !has(program))
+export function planSystem({ has, root, terminal, freeSudo }, wanted = needed) {
+  const missing = wanted.filter(([program]) => !has(program))
   if (missing.length === 0) return { act: 'nothing' }
   const programs = missing.map(([program]) => program).join(', ')
   const packages = missing.map(([, debianPackage]) => debianPackage)
@@ -54,17 +70,52 @@ export function planSystem({ has, root, terminal, freeSudo }) {
   }
 }
 
+/**
+ * Decides whether InfluxDB is to be installed: only where that takes no password and the system offers it.
+ * @param {Pick<Probes, 'has' | 'root' | 'freeSudo'> & { offers: (debianPackage: string) => boolean }} probes
+ * @returns {Exclude<Plan, { act: 'refuse' }>}
+ */
+export function planInflux({ has, root, freeSudo, offers }) {
+  const [program, debianPackage] = influx
+  if (has(program) || !has('apt-get') || !offers(debianPackage)) return { act: 'nothing' }
+  if (root) return { act: 'install', packages: [debianPackage], as: [] }
+  if (has('sudo') && freeSudo()) return { act: 'install', packages: [debianPackage], as: ['sudo', '-n'] }
+  return { act: 'nothing' }
+}
+
 /** Installs what is missing; nothing is said or done when nothing is. Throws a Sentence if that is not possible. */
-export async function ensureSystem() {
-  const plan = planSystem({
+export async function ensureSystem({ machines = false } = {}) {
+  const probes = {
     has: onPath,
     root: process.getuid?.() === 0,
     terminal: process.stdin.isTTY === true,
     freeSudo: () => spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0,
-  })
+  }
+  const plan = planSystem(probes, machines && probes.root ? [...needed, ...neededForMachines] : needed)
   if (plan.act === 'refuse') throw new Sentence(plan.sentence)
-  if (plan.act === 'nothing') return
-  const { packages, as } = plan
+  if (plan.act === 'install') await install(plan)
+  const extra = planInflux({ ...probes, offers })
+  if (extra.act !== 'install') return
+  await install(extra).catch((error) => {
+    if (!(error instanceof Sentence)) throw error
+    console.error(`${error.message} There will be no interface statistics.`)
+  })
+}
+
+/**
+ * Whether the lists of packages have this one, as far as they are there: lists that lack Redis too are no lists.
+ * @param {string} debianPackage
+ */
+function offers(debianPackage) {
+  const known = (/** @type {string} */ name) => {
+    const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' })
+    return /Candidate: [^(\s]/.test(stdout ?? '')
+  }
+  return known(debianPackage) || !known('redis-server')
+}
+
+/** @param {{ packages: string[], as: readonly string[] }} plan */
+async function install({ packages, as }) {
   await step(`Installing Debian's ${packages.join(', ')}${as.length > 0 ? ' with sudo' : ''}`, () => {
     const argv = [...as, 'sh', '-c', installation, 'sh', ...packages]
     // A password is asked for on the terminal itself, so the output can be kept for the case that it is of interest.
@@ -81,7 +132,7 @@ export async function ensureSystem() {
 
 /**
  * Run as root by sh; its arguments are the packages. Debian starts a service that it installs, and at every boot: a
- * Redis that nobody asked for. The policy keeps it from starting, unless the machine has a policy of its own; it holds
+ * Redis or an InfluxDB that nobody asked for. The policy keeps it from starting, unless the machine has a policy of its own; it holds
  * only while this shell lives, so that it does no harm should it be left behind. Lists that cannot be refreshed may
  * still be good enough.
  */
@@ -97,7 +148,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@" || exit
 for package; do
-  case $package in redis-*) systemctl disable "$package" 2>&1 || true ;; esac
+  case $package in redis-* | influxdb) systemctl disable "$package" 2>&1 || true ;; esac
 done
 `
 

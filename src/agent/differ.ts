@@ -87,7 +87,7 @@ function textOf(table: Table, names: readonly string[], row: Row): string {
 }
 
 /** Gathers lines into payloads within the bounds of a batch. */
-class Payloads {
+export class Payloads {
   private readonly done: string[] = []
   private lines: string[] = []
   private bytes = 0

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
+import { lockFolder } from '../platform/lock.ts'
 import type { Log } from '../platform/log.ts'
 import { sentenceOf } from '../platform/log.ts'
 import { encodeRecord, HEADER_BYTES } from './frame.ts'
-import { lockFolder } from './lock.ts'
 import type { Losses, Lost } from './losses.ts'
 import { Losses as LossList } from './losses.ts'
 import { Recent } from './recent.ts'
@@ -167,6 +167,11 @@ export class Spool {
   /** When the oldest batch that is still needed was made (ms since the epoch); undefined if there is none. */
   get oldestTime(): number | undefined {
     return this.batchesFrom(this.first, 1, 0)[0]?.time
+  }
+
+  /** How much disk it may take, in bytes. */
+  get capBytes(): number {
+    return this.options.capBytes
   }
 
   /** Why batches are kept in memory only; undefined while the disk takes them. */
@@ -456,7 +461,10 @@ function take(folder: string, log: Log): () => void {
       `the spool folder ${folder} cannot be made: ${sentenceOf(error)}; the agent needs it to start`,
     )
   }
-  return lockFolder(folder, log)
+  return lockFolder(folder, log, {
+    what: 'the spool folder',
+    advice: 'stop that agent first, or give this one its own folder',
+  })
 }
 
 function gap(from: number, to: number, time: number, reason: string): Batch {

@@ -1,4 +1,4 @@
-import { EXIT_MARK, NEEDS_YES } from '../api/types.ts'
+import { ASK_AGAIN, EXIT_MARK, NEEDS_YES } from '../api/types.ts'
 import { pathsUnder } from '../platform/paths.ts'
 import type { Arguments } from '../tables/table.ts'
 import type { Command, Context } from './command.ts'
@@ -9,6 +9,8 @@ type RemoteCommand = Extract<Command, { where: 'netqd' | 'cts-auth' }>
 
 /** How long a daemon may take to begin its answer. */
 const firstByteMs = 5000
+/** How long a daemon may take to be there again when it says that it starts anew. */
+const startsAnewMs = 15_000
 
 /**
  * Asks the servers in order until one answers, and shows its answer as it comes. Resolves to the exit status.
@@ -36,7 +38,7 @@ async function askOnce(command: RemoteCommand, args: Arguments, context: Context
     const socket = command.where === 'netqd' ? paths.netqdSocket : paths.ctsAuthSocket
     let answer: Answer
     try {
-      answer = await post(socket, path, body, firstByteMs)
+      answer = await postAgain(socket, path, body)
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       failures.push({ place, why: error.message })
@@ -44,6 +46,7 @@ async function askOnce(command: RemoteCommand, args: Arguments, context: Context
     }
     if (answer.status < 400) {
       if (failures.length > 0) await io.err(failures.map((failure) => noteOf(failure, place)).join(''))
+      if (answer.note !== undefined) await io.err(`${answer.note}\n`)
       return show(answer, context, titleOf(place))
     }
     const refusal = await refusalOf(answer)
@@ -55,6 +58,28 @@ async function askOnce(command: RemoteCommand, args: Arguments, context: Context
   }
   await io.err(summaryOf(command, failures, places.named))
   return 1
+}
+
+/** A daemon that starts anew with what it was told is asked again; nobody else has to know. */
+async function postAgain(socket: string, path: string, body: unknown): Promise<Answer> {
+  let answer = await post(socket, path, body, firstByteMs)
+  for (const end = Date.now() + startsAnewMs; answer.status === ASK_AGAIN && Date.now() < end; ) {
+    for await (const _ of answer.body);
+    answer = await untilThere(end, () => post(socket, path, body, firstByteMs))
+  }
+  return answer
+}
+
+/** The first answer that there is until `end`, the time in milliseconds; then it throws what the last attempt threw. */
+async function untilThere(end: number, attempt: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof NoAnswer) || Date.now() > end) throw error
+    }
+  }
 }
 
 function noteOf(failure: { place: Place; why: string }, answered: Place): string {

@@ -9,6 +9,7 @@ import type { Arguments, Table } from '../tables/table.ts'
 import type { Command, Context } from './command.ts'
 import { bashScript } from './completion.ts'
 import { help, helpList, helpVerbose } from './help.ts'
+import { notifierCommands } from './notifier-commands.ts'
 
 /** Every command, in the order of the help. */
 export function commandsFor(tables: readonly Table[]): Command[] {
@@ -17,7 +18,20 @@ export function commandsFor(tables: readonly Table[]): Command[] {
     ...tables.flatMap((table) =>
       table.shows.map((show, index) => showCommand(table.name, index, show.usage, show.summary)),
     ),
+    showCommand(
+      'notifications',
+      0,
+      'show notifications [count] [json]',
+      'What the notifier told whom, and when',
+    ),
+    showCommand(
+      'interface-stats',
+      0,
+      'show interface-stats [<interface>] [errors] [between <text-time> and <text-endtime>] [json]',
+      'What the interfaces counted, and their rates; of the last 5 minutes',
+    ),
     ...clusterCommands,
+    ...notifierCommands,
     ...nodeCommands,
     ...ownCommands,
   ]
@@ -108,6 +122,12 @@ const node = (name: keyof typeof import('./node-commands.ts')) =>
     return commands[name](args, context)
   }
 
+const stats = (name: keyof typeof import('./stats-commands.ts')) =>
+  async function run(args: Arguments, context: Context): Promise<number> {
+    const commands = await import('./stats-commands.ts')
+    return commands[name](args, context)
+  }
+
 const nodeCommands: readonly Command[] = [
   {
     usage: 'config add server <server>... [port <1025-65535>] [vrf <vrf>]',
@@ -136,6 +156,19 @@ const nodeCommands: readonly Command[] = [
     summary: "Start or stop this node's agent, or say how it is",
     where: 'node',
     run: node('controlAgent'),
+  },
+  {
+    usage: 'config (add|del) [agent] stats',
+    shown: ['config (add|del) agent stats', 'config (add|del) stats'],
+    summary: "Turn the statistics of this node's interfaces on or off",
+    where: 'node',
+    run: stats('setStats'),
+  },
+  {
+    usage: 'config show agent stats [json]',
+    summary: "Whether this node's agent collects interface statistics",
+    where: 'node',
+    run: stats('showStats'),
   },
 ]
 

@@ -21,7 +21,10 @@ export function find(commands: readonly Command[], words: readonly string[]): Fo
       match(grammarOf(command), words, isTaken, abbreviate).readings.map((reading) => ({ command, reading })),
     )
     const least = Math.min(...hits.map((hit) => hit.reading.abbreviated))
-    const best = hits.filter((hit) => hit.reading.abbreviated === least)
+    const best = plainFirst(
+      hits.filter((hit) => hit.reading.abbreviated === least),
+      words,
+    )
     if (best.length === 0) continue
     const doubt = doubtful(commands, words, best)
     if (doubt) return doubt
@@ -45,18 +48,32 @@ export function following(commands: readonly Command[], words: readonly string[]
   return []
 }
 
+interface Hit {
+  readonly command: Command
+  readonly reading: Reading
+}
+
+/** A plain keyword is meant before one with a hyphen: `int` is `interfaces` and not `interface-stats`. */
+function plainFirst(hits: readonly Hit[], words: readonly string[]): readonly Hit[] {
+  const plain = hits.filter(
+    ({ reading }) => !reading.words.some((word, index) => word !== words[index] && word.includes('-')),
+  )
+  return plain.length > 0 ? plain : hits
+}
+
 /** An abbreviation must leave no other keyword possible at its place, even if that one would not fit the rest. */
 function doubtful(
   commands: readonly Command[],
   words: readonly string[],
-  best: readonly { command: Command; reading: Reading }[],
+  best: readonly Hit[],
 ): Found | undefined {
   const usage = [...new Set(best.flatMap((hit) => linesOf(hit.command)))].slice(0, shownLines)
   for (const { reading } of best) {
     for (const [index, typed] of words.entries()) {
-      if (reading.words[index] === typed) continue
-      const could = following(commands, reading.words.slice(0, index)).filter((word) =>
-        word.startsWith(typed),
+      const meant = reading.words[index]!
+      if (meant === typed) continue
+      const could = following(commands, reading.words.slice(0, index)).filter(
+        (word) => word.startsWith(typed) && (meant.includes('-') || !word.includes('-')),
       )
       if (could.length > 1)
         return { problem: `\`${typed}\` could be ${either(could)}: type more of it.`, usage }

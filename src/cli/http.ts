@@ -5,6 +5,8 @@ import { sentenceOf } from '../platform/log.ts'
 export interface Answer {
   readonly status: number
   readonly type: string
+  /** What the operator should know besides. */
+  readonly note?: string
   /** Whether the answer itself tells where it ends; else only its last line can. */
   readonly delimited: boolean
   /** Throws BrokenOff if the answer ends before its end. */
@@ -51,10 +53,12 @@ export async function post(
     const field = (name: string) => new RegExp(`^${name}: *(.*?) *$`, 'im').exec(first)?.[1]
     const digits = field('content-length')
     const length = digits === undefined ? undefined : Number(digits)
+    const note = field('x-netq-note')
     const chunked = /chunked/i.test(field('transfer-encoding') ?? '')
     return {
       status,
       type: field('content-type') ?? '',
+      ...(note === undefined ? {} : { note: decodeURIComponent(note) }),
       delimited: chunked || length !== undefined,
       body: whole(socket, chunked ? source.chunks() : source.bytes(length)),
     }

@@ -1,5 +1,6 @@
 import { sentenceOf } from '../platform/log.ts'
 import { tables } from '../tables/index.ts'
+import { NeedsRoot, runAsRoot } from './as-root.ts'
 import type { Context } from './command.ts'
 import { commandsFor } from './commands.ts'
 import { complete, completionWord } from './completion.ts'
@@ -34,6 +35,8 @@ export async function run(words: readonly string[], env: NodeJS.ProcessEnv, io: 
     const { ask } = await import('./ask.ts')
     return await ask(command, args, context)
   } catch (error) {
+    const status = error instanceof NeedsRoot ? await runAsRoot(words) : undefined
+    if (status !== undefined) return status
     await io.err(`netq: ${sentenceOf(error)}\n`)
     return 1
   }

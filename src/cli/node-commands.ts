@@ -1,18 +1,15 @@
-import { ConfigMistakes, configFiles, type NetqConfig, readNetqConfig, vrfName } from '../config/netq-yml.ts'
+import { configFiles, type NetqConfig, readNetqConfig, vrfName } from '../config/netq-yml.ts'
 import { type AgentServers, writeAgentServers } from '../config/netq-yml-edit.ts'
 import { validateServers } from '../config/servers.ts'
 import { sentenceOf } from '../platform/log.ts'
-import { type Paths, pathsUnder } from '../platform/paths.ts'
+import type { Paths } from '../platform/paths.ts'
 import { makeServices, type ServiceName } from '../platform/services.ts'
 import type { Arguments } from '../tables/table.ts'
 import { ago } from '../text/duration.ts'
 import { textTable } from '../text/table.ts'
 import { readAgent, remarks, serverStatus } from './agent-status.ts'
 import type { Context } from './command.ts'
-import { placeNamed } from './places.ts'
-
-const pathsOf = ({ places, on }: Context) =>
-  pathsUnder((on === undefined ? places.node : placeNamed(places, on)).root)
+import { mustBeRoot, pathsOf, refusalOf, sentencesOf } from './node-files.ts'
 
 /** `netq config add server ...` */
 export async function addServers(args: Arguments, context: Context): Promise<number> {
@@ -28,7 +25,12 @@ export async function addServers(args: Arguments, context: Context): Promise<num
   if (vrf !== undefined && !vrfName.test(vrf)) {
     throw new Error(`${JSON.stringify(vrf)} cannot be the name of a VRF. Nothing was changed.`)
   }
-  return change(context, {
+  const words = [
+    ...checked.addresses,
+    ...(port === undefined ? [] : ['port', port]),
+    ...(vrf === undefined ? [] : ['vrf', vrf]),
+  ]
+  return change(context, `config add server ${words.join(' ')}`, {
     servers: checked.addresses,
     ...(port === undefined ? {} : { port }),
     ...(vrf === undefined ? {} : { vrf }),
@@ -37,12 +39,13 @@ export async function addServers(args: Arguments, context: Context): Promise<num
 
 /** `netq config del server` */
 export function deleteServers(_args: Arguments, context: Context): Promise<number> {
-  return change(context, {})
+  return change(context, 'config del server', {})
 }
 
-async function change(context: Context, wanted: AgentServers): Promise<number> {
+async function change(context: Context, command: string, wanted: AgentServers): Promise<number> {
   const { io } = context
   const paths = pathsOf(context)
+  mustBeRoot(paths, command)
   try {
     const changed = await writeAgentServers(paths, wanted)
     if (!changed && wanted.servers === undefined) {
@@ -52,24 +55,23 @@ async function change(context: Context, wanted: AgentServers): Promise<number> {
     await io.err(`${refusalOf(error, paths)}\n`)
     return 1
   }
-  return (await restartNetqd(paths, context)) | (await tellWhatIsUsed(paths, wanted, context))
-}
-
-function refusalOf(error: unknown, paths: Paths): string {
-  if (error instanceof ConfigMistakes) return `${error.message}\nNothing was changed. Correct the file first.`
-  const { code } = error as NodeJS.ErrnoException
-  const advice = code === 'EACCES' || code === 'EPERM' ? ' Try it with sudo.' : ''
-  return `netq: ${paths.netqConfig} cannot be written (${sentenceOf(error)}). Nothing was changed.${advice}`
-}
-
-async function restartNetqd(paths: Paths, { io }: Context): Promise<number> {
   const services = makeServices(paths)
-  if (!(await services.running('netqd'))) return 0
-  return perform(io, 'Restarting netqd', () => services.restart('netqd'))
+  // On a node it is netqd that asks the servers for `netq show`, and it reads at its start which.
+  const answers = (await services.running('netqd')) !== undefined
+  const status = answers ? await perform(io, 'Restarting netqd', () => services.restart('netqd')) : 0
+  return status | (await tellWhatIsUsed(paths, wanted, answers, context))
 }
 
-/** What the agent will read, which is not what was written where another file has the last word. */
-async function tellWhatIsUsed(paths: Paths, wanted: AgentServers, { io }: Context): Promise<number> {
+/**
+ * What the agent will read, which is not what was written where another file has the last word.
+ * @param brief whether nothing is said if it is: the restart of netqd is then all that there is to say, as on the page
+ */
+async function tellWhatIsUsed(
+  paths: Paths,
+  wanted: AgentServers,
+  brief: boolean,
+  { io }: Context,
+): Promise<number> {
   let agent: NetqConfig['agent']
   try {
     agent = (await readNetqConfig(paths)).agent
@@ -79,23 +81,21 @@ async function tellWhatIsUsed(paths: Paths, wanted: AgentServers, { io }: Contex
     )
     return 1
   }
+  const asWanted =
+    agent.servers.join() === (wanted.servers ?? ['127.0.0.1']).join() &&
+    agent.port === (wanted.port ?? 6379) &&
+    agent.vrf === (wanted.vrf ?? 'default')
+  if (asWanted && brief) return 0
   const port = agent.port === 6379 ? '' : ` port ${agent.port}`
   const vrf = agent.vrf === 'default' ? '' : ` vrf ${agent.vrf}`
   await io.out(
     `netq-agent will use ${agent.servers.join(', ')}${port}${vrf} after: netq config restart agent\n`,
   )
-  if (
-    agent.servers.join() === (wanted.servers ?? ['127.0.0.1']).join() &&
-    agent.port === (wanted.port ?? 6379)
-  ) {
-    if (agent.vrf === (wanted.vrf ?? 'default')) return 0
-  }
+  if (asWanted) return 0
   const others = configFiles(paths).slice(1).join(', ')
   await io.err(`That is not what ${paths.netqConfig} says: ${others} overrides it. Change it there.\n`)
   return 1
 }
-
-const sentencesOf = (error: unknown) => (error instanceof ConfigMistakes ? error.message : sentenceOf(error))
 
 /** `netq config show server [json]` */
 export async function showServers(args: Arguments, context: Context): Promise<number> {
@@ -130,6 +130,8 @@ export async function controlAgent(args: Arguments, context: Context): Promise<n
   const paths = pathsOf(context)
   const services = makeServices(paths)
   const name: ServiceName = 'netq-agent'
+  const verb = (['start', 'stop', 'restart'] as const).find((word) => args[word] === true)
+  if (verb !== undefined) mustBeRoot(paths, `config ${verb} agent`)
   const running = await services.running(name)
   if (args.restart) return launch(paths, io, 'Restarting', () => services.restart(name))
   if (args.start) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planSystem } from '../../scripts/system.mjs'
+import { planInflux, planSystem } from '../../scripts/system.mjs'
 
 const debian = ['apt-get', 'redis-server', 'redis-sentinel', 'ip', 'openssl']
 
@@ -58,5 +58,31 @@ describe('the programs of the system', () => {
         'redis-server, redis-sentinel must be installed, and this system has no apt-get to do it with ' +
         '(Debian 12 is what is tested). Nothing was changed. Install them, then run this again.',
     })
+  })
+})
+
+describe('InfluxDB', () => {
+  const installed = { act: 'install', packages: ['influxdb'] }
+  const decide = (programs: readonly string[], root: boolean, freeSudo: boolean, offered = true) =>
+    planInflux({
+      has: (program) => programs.includes(program),
+      root,
+      freeSudo: () => freeSudo,
+      offers: () => offered,
+    })
+
+  it('is installed where that asks for nothing', () => {
+    expect(decide(debian, true, false)).toEqual({ ...installed, as: [] })
+    expect(decide([...debian, 'sudo'], false, true)).toEqual({ ...installed, as: ['sudo', '-n'] })
+  })
+
+  it('is done without where it is not offered, or a password would be asked for', () => {
+    for (const plan of [
+      decide([...debian, 'influxd'], true, true),
+      decide(debian, true, true, false),
+      decide([...debian, 'sudo'], false, false),
+      decide(['ip'], true, true),
+    ])
+      expect(plan).toEqual({ act: 'nothing' })
   })
 })
