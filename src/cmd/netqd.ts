@@ -1,76 +1,74 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { fastify } from 'fastify'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type Reply, showListener, textReply } from '../api/show-listener.ts'
 import type { ShowRequest } from '../api/types.ts'
-import { readSecrets } from '../config/secrets.ts'
+import { readNetqConfig } from '../config/netq-yml.ts'
+import { ask } from '../platform/ask.ts'
 import { makeLog, sentenceOf } from '../platform/log.ts'
-import { type Paths, pathsUnder } from '../platform/paths.ts'
+import { Loop } from '../platform/loop.ts'
+import { serviceManager } from '../platform/notify.ts'
+import { pathsUnder } from '../platform/paths.ts'
 import { onStopSignal, Releasers } from '../platform/releasers.ts'
-import { BadRequest, show } from '../query/show.ts'
-import { READER, REDIS_PORT } from '../store/names.ts'
-import { LocalReader } from '../store/reader.ts'
+import { listenForEveryone } from '../platform/sockets.ts'
+import { LocalCopy } from '../query/local-copy.ts'
+import { NetworkDoor } from '../query/network-door.ts'
+import { KnownServers } from '../relay/known-servers.ts'
+import { Relay } from '../relay/relay.ts'
 import { VERSION } from '../version.ts'
+
+/** How often netqd asks itself whether it answers, in milliseconds. */
+const ASK_MYSELF_MS = 2000
 
 const log = makeLog('netqd')
 const releasers = new Releasers()
+const manager = serviceManager()
+const paths = pathsUnder(process.env.NETQ_ROOT ?? '/')
+const address = process.env.NETQ_ADDRESS
+const copy = new LocalCopy(paths, address)
+let relay: Relay | undefined
 
 async function main(): Promise<void> {
-  const paths = pathsUnder(process.env.NETQ_ROOT ?? '/')
-  const readers = new Readers(paths, process.env.NETQ_ADDRESS)
-  releasers.add('the connection to Redis', () => readers.close())
-  const server = fastify({ bodyLimit: 64 * 1024, forceCloseConnections: true })
-  server.setErrorHandler(async (error, _call, reply) => {
-    const mistake = error instanceof BadRequest
-    if (!mistake) log.warning(sentenceOf(error))
-    return reply
-      .code(mistake ? 400 : 503)
-      .type('text/plain')
-      .send(`${sentenceOf(error)}\n`)
+  releasers.add('the connection to Redis', () => copy.close())
+  const listener = showListener(show, log)
+  const server = createServer(listener)
+  await listenForEveryone(server, paths.netqdSocket)
+  releasers.add('the socket', () => {
+    server.close()
+    server.closeAllConnections()
   })
-  server.post<{ Body: ShowRequest }>('/v1/show', async (call, reply) => {
-    const { type, body } = await show(call.body, readers.current(), Date.now())
-    return reply.type(type === 'json' ? 'application/json' : 'text/plain').send(body)
+  const door = new NetworkDoor(paths, address, listener)
+  releasers.add('the port for the nodes', () => door.close())
+  const opening = new Loop('answers to the nodes', log, () => door.look())
+  releasers.add('the look for the certificate', () => opening.stop())
+  const checking = new Loop('a question to myself', log, async () => {
+    await ask(paths.netqdSocket, '/v1/alive')
+    manager.alive()
+    return ASK_MYSELF_MS
   })
-  mkdirSync(dirname(paths.netqdSocket), { recursive: true })
-  rmSync(paths.netqdSocket, { force: true })
-  await server.listen({ path: paths.netqdSocket })
-  releasers.add('the socket', () => server.close())
+  releasers.add('the question to myself', () => checking.stop())
+  await manager.ready()
   log.info(`started, version ${VERSION}`)
 }
 
-/** The reader with the log-in of now: a server that joins a cluster takes that cluster's secrets. */
-class Readers {
-  private readonly paths: Paths
-  private readonly address: string | undefined
-  private reader: LocalReader | undefined
-  private changed = 0
-
-  constructor(paths: Paths, address: string | undefined) {
-    this.paths = paths
-    this.address = address
+/** From the copy of this server, once cts-auth has made it one; on a node, from a server's netqd. */
+async function show(request: ShowRequest): Promise<Reply> {
+  if (existsSync(paths.secrets)) return copy.show(request)
+  if (relay) return relay.show(request)
+  const { servers } = (await readNetqConfig(paths)).agent
+  if (servers.join() === '127.0.0.1') {
+    return textReply(
+      503,
+      'This node was told of no telemetry server. To tell it: sudo netq config add server <ip>, or the three of a cluster.',
+    )
   }
-
-  current(): LocalReader {
-    const changed = statSync(this.paths.secrets, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    if (this.reader && changed === this.changed) return this.reader
-    const secrets = readSecrets(this.paths)
-    if (!secrets) throw new Error('this server is not set up yet: cts-auth has not run on it')
-    this.close()
-    this.changed = changed
-    const login = { username: READER, password: secrets.reader }
-    const local = this.address === undefined ? {} : { localAddress: this.address }
-    const target = { host: this.address ?? '127.0.0.1', port: REDIS_PORT, login, commandMs: 5000, ...local }
-    this.reader = new LocalReader(target, secrets.prefix)
-    return this.reader
-  }
-
-  close(): void {
-    this.reader?.close()
-    this.reader = undefined
-  }
+  relay = new Relay(servers, new KnownServers(paths.knownServers, log), log)
+  return relay.show(request)
 }
 
-onStopSignal(() => releasers.releaseAll(log))
+onStopSignal(() => {
+  manager.stopping()
+  return releasers.releaseAll(log)
+})
 main().catch(async (error: unknown) => {
   log.error(`cannot start: ${sentenceOf(error)}`)
   await releasers.releaseAll(log)

@@ -1,10 +1,20 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readIfThere } from './files.ts'
 import type { Paths } from './paths.ts'
+import { type Process, parseStat, processState } from './process.ts'
+import { hasSystemd, systemdServices } from './systemd.ts'
 
-export type ServiceName = 'redis' | 'sentinel' | 'cts-auth' | 'netqd' | 'netq-agent'
+export type ServiceName =
+  | 'redis'
+  | 'sentinel'
+  | 'cts-auth'
+  | 'netqd'
+  | 'netq-notifier'
+  | 'netq-influxdb'
+  | 'netq-stats-pushd'
+  | 'netq-agent'
 
 /** Starting and stopping the processes of one server or node. Only this knows how they are run. */
 export interface Services {
@@ -18,19 +28,12 @@ export interface Services {
   kill(name: ServiceName): Promise<void>
 }
 
-/** What identifies a process for good: its number alone is used again by the kernel. */
-interface Process {
-  pid: number
-  /** Field 22 of /proc/<pid>/stat: when it started, in clock ticks since boot. */
-  started: string
-}
-
 /** Takes the umask $1, keeps its line of /proc in the file $0, and becomes the command that follows. */
 const BECOME = 'umask "$1" && shift && read -r stat < /proc/$$/stat && echo "$stat" > "$0" && exec "$@"'
 
 const here = import.meta.dirname
 /** Where the bundled programs are: this folder once bundled, the checkout's `dist` when run from source. */
-const programs = basename(here) === 'dist' ? here : join(here, '../../dist')
+export const programs = basename(here) === 'platform' ? join(here, '../../dist') : here
 
 /**
  * Services as detached child processes, known by a file each below `run/`: they outlive whoever started them, as they
@@ -42,12 +45,16 @@ export function childServices(
   environment: NodeJS.ProcessEnv = process.env,
   inside: readonly string[] = [],
 ): Services {
+  const program = (name: string) => [process.execPath, join(programs, `${name}.js`)]
   const commands: Record<ServiceName, { argv: string[]; log: string }> = {
     redis: { argv: ['redis-server', paths.redisConfig], log: paths.redisLog },
     sentinel: { argv: ['redis-server', paths.sentinelConfig, '--sentinel'], log: paths.sentinelLog },
-    'cts-auth': { argv: [process.execPath, join(programs, 'cts-auth.js')], log: paths.ctsAuthLog },
-    netqd: { argv: [process.execPath, join(programs, 'netqd.js')], log: paths.netqdLog },
-    'netq-agent': { argv: [process.execPath, join(programs, 'netq-agent.js')], log: paths.agentLog },
+    'cts-auth': { argv: program('cts-auth'), log: paths.ctsAuthLog },
+    netqd: { argv: program('netqd'), log: paths.netqdLog },
+    'netq-notifier': { argv: program('netq-notifier'), log: paths.notifierOwnLog },
+    'netq-influxdb': { argv: ['influxd', 'run', '-config', paths.influxConfig], log: paths.influxLog },
+    'netq-stats-pushd': { argv: program('netq-stats-pushd'), log: paths.statsLog },
+    'netq-agent': { argv: program('netq-agent'), log: paths.agentLog },
   }
   const file = (name: ServiceName) => join(paths.pids, name)
 
@@ -119,9 +126,9 @@ export function childServices(
   }
 }
 
-/** The services of this root. */
+/** The services of this root: units of systemd on an installed machine, child processes in a folder or a container. */
 export function makeServices(paths: Paths): Services {
-  return childServices(paths)
+  return paths.root === '/' && hasSystemd() ? systemdServices() : childServices(paths)
 }
 
 /** The names of the services that were started below this root and not stopped since, dead or alive. */
@@ -131,24 +138,6 @@ export function startedServices(paths: Paths): ServiceName[] {
   } catch {
     return []
   }
-}
-
-/** A live process as the kernel has it; undefined when there is none (a zombie is none). */
-function processState(pid: number): Process | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return /\) [ZX] /.test(text) ? undefined : parseStat(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** A line of /proc/<pid>/stat; undefined if it is not one. */
-function parseStat(text: string | undefined): Process | undefined {
-  // The command name, in parentheses, may itself hold spaces and parentheses: fields count from the last ')'.
-  const [, pid, rest] = /^(\d+) \(.*\) (.*)$/s.exec(text ?? '') ?? []
-  const started = rest?.split(' ')[19]
-  return pid && started ? { pid: Number(pid), started } : undefined
 }
 
 function signalProcess(known: Process, signal: NodeJS.Signals): void {

@@ -315,8 +315,8 @@ describe('where several servers run', () => {
   it('bash completes with the script that it prints', async () => {
     const script = [
       `source <("${program.folder}/bin/netq" completion bash)`,
-      `COMP_WORDS=("${program.folder}/bin/netq" config ts '')`,
-      'COMP_CWORD=3',
+      `COMP_WORDS=("${program.folder}/bin/netq" config ts del '')`,
+      'COMP_CWORD=4',
       '_netq',
       'declare -p COMPREPLY',
     ]
@@ -324,7 +324,7 @@ describe('where several servers run', () => {
     let out = ''
     child.stdout.on('data', (part) => (out += part))
     await new Promise((resolve) => child.on('close', resolve))
-    expect(out).toBe('declare -a COMPREPLY=([0]="add" [1]="del" [2]="reset-cluster" [3]="show")\n')
+    expect(out).toBe('declare -a COMPREPLY=([0]="notifier" [1]="server")\n')
   })
 })
 

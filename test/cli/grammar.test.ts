@@ -60,6 +60,16 @@ describe('abbreviations', () => {
     expect(argsOf('sh show agents')).toEqual({ hostname: 'sh' })
   })
 
+  it('a plain word is meant before one with a hyphen, which has to be typed that far where both would do', () => {
+    expect(read('show interface')).toMatchObject({ usage: expect.stringContaining('show interfaces') })
+    expect(read('show interface-s errors')).toMatchObject({
+      usage: expect.stringContaining('show interface-stats'),
+    })
+    expect(read('show int between 1h and now')).toBe(
+      '`int` could be interface-stats or interfaces: type more of it.',
+    )
+  })
+
   it('in doubt it asks', () => {
     expect(read('show interfaces type b')).toBe('`b` could be bond or bridge: type more of it.')
     expect(read('show i')).toBe('`i` could be interfaces, ip or ipv6: type more of it.')
@@ -118,8 +128,8 @@ describe('completion', () => {
     ['show interfaces', ['count', 'json', 'state', 'type']],
     ['show interfaces lo json', ['count', 'state']],
     ['show interfaces type', ['bond', 'bridge', 'swp']],
-    ['sho int type', ['bond', 'bridge', 'swp']],
-    ['config ts', ['add', 'del', 'reset-cluster', 'show']],
+    ['sho interfaces type', ['bond', 'bridge', 'swp']],
+    ['config ts', ['add', 'del', 'notifier', 'reset-cluster', 'restart', 'show', 'start', 'status', 'stop']],
     ['show interfaces state', []],
     ['nonsense here', []],
   ])('after `%s`', (typed, expected) => {

@@ -80,9 +80,7 @@ describe('netq config add server', () => {
     replaceFile(`${paths.pids}/netqd`, stat)
     expect(await netq('config', 'add', 'server', ...cluster)).toEqual({
       status: 0,
-      out:
-        'Restarting netqd... Success!\n' +
-        'netq-agent will use 10.0.0.5, 10.0.0.6, 10.0.0.7 after: netq config restart agent\n',
+      out: 'Restarting netqd... Success!\n',
       err: '',
     })
     expect((await services.running('netqd'))?.pid).not.toBe(child.pid)
@@ -151,6 +149,33 @@ describe('netq config add server', () => {
     const { status, err } = await netq('config', 'add', 'server', ...cluster)
     expect(status).toBe(1)
     expect(err).toMatch(/^netq: \S+netq\.yml cannot be written \(ENOTDIR.*\)\. Nothing was changed\.\n$/)
+  })
+})
+
+describe('netq config add|del|show stats', () => {
+  it('turns them on and off for the next start of the agent, and says which', async () => {
+    for (const words of [['stats'], ['agent', 'stats']]) {
+      expect(await netq('config', 'add', ...words)).toEqual({
+        status: 0,
+        out: 'Interface statistics will be collected after: netq config restart agent\n',
+        err: '',
+      })
+      expect(written()).toContain('stats: true')
+      expect((await netq('config', 'del', ...words)).out).toContain('will be left out after')
+      expect(written()).not.toContain('stats')
+    }
+  })
+
+  it('says what is configured, and what the running agent does', async () => {
+    const shown = async () => (await netq('config', 'show', 'agent', 'stats')).out
+    expect(await shown()).toBe('Interface statistics: off; to turn them on: netq config add stats\n')
+    await netq('config', 'add', 'stats')
+    expect(await shown()).toMatch(/configured, and not collected before: netq config restart agent/)
+    agentThatSays({ stats: true })
+    await netq('config', 'start', 'agent')
+    expect(await shown()).toBe('Interface statistics: collected every 15 s\n')
+    await netq('config', 'del', 'stats')
+    expect(await shown()).toMatch(/collected until: netq config restart agent/)
   })
 })
 
