@@ -1,4 +1,4 @@
-/** Bundles the programs: src/cmd/<name>.ts, lab/demo.ts and bench/bench.ts to dist/<name>.js (netq.cjs), each with all that it imports but npm packages. */
+/** Bundles the programs: src/cmd/<name>.ts, lab/demo.ts, lab/machines.ts and bench/bench.ts to dist/<name>.js (netq.cjs), each with all that it imports but npm packages. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -95,7 +95,12 @@ const isScript = (entry) => entry === 'src/cmd/netq.ts'
 /** @param {string} root */
 function entriesIn(root) {
   const programs = readdirSync(join(root, 'src/cmd')).filter((name) => name.endsWith('.ts'))
-  return [...programs.sort().map((name) => `src/cmd/${name}`), 'lab/demo.ts', 'bench/bench.ts']
+  return [
+    ...programs.sort().map((name) => `src/cmd/${name}`),
+    'lab/demo.ts',
+    'lab/machines.ts',
+    'bench/bench.ts',
+  ]
 }
 
 /**

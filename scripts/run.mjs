@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.mjs <demo|bench|test|check|build> [arguments...]`, with any Node from 18 on: sets up what is missing (the
+ * `node scripts/run.mjs <what> [arguments...]`, with any Node from 18 on: sets up what is missing (the
  * system's programs, the npm packages with Node 24, the bundles), then does it with Node 24.
  */
 import { dirname, join } from 'node:path'
@@ -14,19 +14,31 @@ import { ensureSystem } from './system.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** @type {Record<string, { needs: ('system' | 'bundles')[], run: (args: string[]) => Promise<number> }>} */
+/** @type {(script: string) => (args: string[]) => Promise<number>} */
+const runs = (script) => (args) => runHere(root, [join(root, script), ...args])
+const vitest = (/** @type {string[]} */ ...args) =>
+  runHere(root, [join(root, 'node_modules/.bin/vitest'), 'run', '--root', root, ...args])
+/** Builds the packages, and then runs what needs them. @param {() => Promise<number>} next */
+const withPackages = async (next) => (await runs('scripts/deb.mjs')([])) || next()
+
+/** @typedef {'system' | 'machines' | 'bundles'} Need */
+/** @type {Record<string, { needs: Need[], run: (args: string[]) => Promise<number> }>} */
 const targets = {
-  demo: { needs: ['system', 'bundles'], run: (args) => runHere(root, [join(root, 'dist/demo.js'), ...args]) },
-  bench: {
-    needs: ['system', 'bundles'],
-    run: (args) => runHere(root, [join(root, 'dist/bench.js'), ...args]),
+  demo: { needs: ['system', 'bundles'], run: runs('dist/demo.js') },
+  bench: { needs: ['system', 'bundles'], run: runs('dist/bench.js') },
+  test: { needs: ['system', 'bundles'], run: (args) => vitest(...args) },
+  'test:machines': {
+    needs: ['system', 'machines', 'bundles'],
+    run: (args) =>
+      withPackages(() => vitest('--mode', 'machines', ...(args.length > 0 ? args : ['test/machines']))),
   },
-  test: {
-    needs: ['system', 'bundles'],
-    run: (args) => runHere(root, [join(root, 'node_modules/.bin/vitest'), 'run', '--root', root, ...args]),
+  lab: {
+    needs: ['system', 'machines', 'bundles'],
+    run: (args) => withPackages(() => runs('dist/machines.js')(args)),
   },
   check: { needs: [], run: () => check(root) },
   build: { needs: ['bundles'], run: async () => 0 },
+  deb: { needs: ['bundles'], run: runs('scripts/deb.mjs') },
 }
 
 try {
@@ -45,7 +57,8 @@ async function main([name = '', ...args]) {
     )
   }
   const target = Object.hasOwn(targets, name) ? targets[name] : undefined
-  if (!target) throw new Sentence('Usage: node scripts/run.mjs <demo|bench|test|check|build> [arguments...]')
+  if (!target)
+    throw new Sentence(`Usage: node scripts/run.mjs <${Object.keys(targets).join('|')}> [arguments...]`)
   await setUp(target.needs)
   return target.run(args)
 }
@@ -53,10 +66,10 @@ async function main([name = '', ...args]) {
 /**
  * Looks first without the lock, so that nothing is waited for when nothing is to do; and again with it, as whoever held
  * it may have done the work.
- * @param {readonly ('system' | 'bundles')[]} needs
+ * @param {readonly Need[]} needs
  */
 async function setUp(needs) {
-  if (needs.includes('system')) await ensureSystem()
+  if (needs.includes('system')) await ensureSystem({ machines: needs.includes('machines') })
   const current = () => modulesAreCurrent(root) && (!needs.includes('bundles') || bundlesAreCurrent(root))
   if (current()) return
   await withLock(join(root, 'dist/.lock'), async (lock) => {

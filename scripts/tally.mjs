@@ -1,4 +1,4 @@
-/** `node tally.mjs <vitest's results.json> <vitest's exit status>` prints `N passed, N failed, N skipped` on a line. */
+/** `node tally.mjs (<vitest's results.json> <vitest's exit status>)...` prints `N passed, N failed, N skipped` on a line. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -30,13 +30,34 @@ export function tally(results, status) {
   return [...lines, `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`]
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [file = '', status = ''] = process.argv.slice(2)
-  let results
+/**
+ * The lines of several runs as one: their sentences, and the sums.
+ * @param {readonly string[][]} tallies as tally gives them
+ * @returns {string[]}
+ */
+export function together(tallies) {
+  const counts = tallies.map((lines) => (lines.at(-1)?.match(/\d+/g) ?? []).map(Number))
+  const [passed, failed, skipped] = [0, 1, 2].map((column) =>
+    counts.reduce((sum, count) => sum + (count[column] ?? 0), 0),
+  )
+  return [
+    ...tallies.flatMap((lines) => lines.slice(0, -1)),
+    `${passed} passed, ${failed} failed, ${skipped} skipped`,
+  ]
+}
+
+/** @param {string} file */
+function resultsIn(file) {
   try {
-    results = JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    results = undefined
+    return undefined
   }
-  for (const line of tally(results, Number(status))) console.log(line)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const words = process.argv.slice(2)
+  const runs = words.flatMap((file, index) => (index % 2 === 0 ? [[file, words[index + 1] ?? '']] : []))
+  const tallies = runs.map(([file = '', status = '']) => tally(resultsIn(file), Number(status)))
+  for (const line of together(tallies)) console.log(line)
 }

@@ -7,9 +7,11 @@ const root = resolve(import.meta.dirname, '..')
 /** What the files of a folder may import besides their own folder. Those that are not here may import anything. */
 const below: Record<string, readonly string[]> = {
   'src/agent': ['store', 'tables', 'config', 'api', 'platform', 'text'],
-  'src/cluster': ['store', 'tables', 'config', 'api', 'platform', 'text'],
+  'src/backup': ['store', 'config', 'platform', 'text'],
+  'src/cluster': ['backup', 'store', 'tables', 'config', 'api', 'platform', 'text'],
   'src/health': ['store', 'api', 'platform', 'text'],
   'src/notifier': ['store', 'tables', 'config', 'api', 'platform', 'text'],
+  'src/support': ['store', 'config', 'platform'],
   'src/stats': ['store', 'config', 'api', 'platform', 'text'],
   'src/relay': ['api', 'platform'],
   'src/query': ['stats', 'store', 'tables', 'config', 'api', 'platform', 'text'],

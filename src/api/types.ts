@@ -43,6 +43,13 @@ export interface JsonRequest {
   readonly json?: boolean
 }
 
+/** POST /v1/restore on cts-auth: `netq config ts restore <file> [yes]`. Streams; without `yes` it only says what it would do. */
+export interface RestoreRequest {
+  /** A path, or the name of a backup that `show backups` lists. */
+  readonly file: string
+  readonly yes?: boolean
+}
+
 /** POST /v1/servers/show on cts-auth: `netq config ts show server [<ip>] [json]`. */
 export interface ShowServersRequest {
   readonly address?: string

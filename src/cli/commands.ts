@@ -98,6 +98,20 @@ const clusterCommands: readonly Command[] = [
     request: (args) => ({ path: '/v1/history', body: jsonOf(args) }),
   },
   {
+    usage: 'config ts show backups [json]',
+    summary: 'The backups on this server, and what was restored last',
+    where: 'cts-auth',
+    request: (args) => ({ path: '/v1/backups/show', body: jsonOf(args) }),
+  },
+  {
+    usage: 'config ts restore <file> [yes]',
+    summary: 'Put a backup in the place of what is stored, while the cluster runs',
+    where: 'cts-auth',
+    changes: true,
+    confirms: true,
+    request: (args) => ({ path: '/v1/restore', body: { file: args.file, ...confirmOf(args) } }),
+  },
+  {
     usage: 'config ts del server [yes]',
     summary: 'Turn HA off: the master goes on alone with all data',
     where: 'cts-auth',

@@ -6,6 +6,7 @@ import type { Paths } from '../platform/paths.ts'
 
 /** What every user of this machine may ask of cts-auth; everything else, also what is not listed at all, is for administrators. */
 const SHOWN: Readonly<Record<string, (body: unknown) => boolean>> = {
+  '/v1/backups/show': () => true,
   '/v1/history': () => true,
   '/v1/notifier/explain': () => true,
   '/v1/notifier/service': (body) => (body as { do?: unknown } | null)?.do === 'status',
@@ -23,6 +24,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   '/v1/notifier/service': 'netq config ts start|stop|restart notifier',
   '/v1/notifier/test': 'netq config ts notifier test',
   '/v1/reset': 'netq config ts reset-cluster',
+  '/v1/restore': 'netq config ts restore',
   '/v1/servers': 'netq config ts add server',
   '/v1/servers/delete': 'netq config ts del server',
 }

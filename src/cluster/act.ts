@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import type { Redis } from 'ioredis'
 import { newSecrets, type Secrets, secretsFrom, writeSecrets } from '../config/secrets.ts'
 import { replaceFile } from '../platform/files.ts'
 import { type Log, sentenceOf } from '../platform/log.ts'
@@ -10,10 +9,12 @@ import { connect } from '../store/connection.ts'
 import { loadLibrary } from '../store/library.ts'
 import { ADMIN, MASTER_NAME, REDIS_PORT } from '../store/names.ts'
 import { linkToArchive, moveToArchive } from './archive.ts'
+import { call } from './call.ts'
 import { handOver } from './hand-over.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
-import { type RedisRole, redisConfig } from './redis-conf.ts'
+import { networkRights, type RedisRole, redisConfig } from './redis-conf.ts'
+import { Restores } from './restores.ts'
 import { Retention } from './retention.ts'
 import { startSentinel } from './sentinel-start.ts'
 import type { ClusterState } from './state.ts'
@@ -35,7 +36,9 @@ export class Actor {
   private readonly peers: PeerClient | undefined
   private readonly log: Log
   private readonly retention = new Retention()
+  readonly restores: Restores
   secrets: Secrets
+  private sentinelStart: Promise<void> | undefined
   /** The last change that this server refused, as the master. */
   refusal: Refusal | undefined
   /** Why this server is the master, for the history; said once, with the next mark. */
@@ -59,6 +62,7 @@ export class Actor {
     this.peers = parts.peers
     this.secrets = parts.secrets
     this.log = parts.log
+    this.restores = new Restores(parts)
   }
 
   /** Rejects with one sentence if it could not be done. */
@@ -74,6 +78,9 @@ export class Actor {
         return this.form()
       case 'join':
         return this.join(action.member, view)
+      case 'open':
+        await (await this.local.redis()).call('ACL', 'SETUSER', 'default', ...networkRights(this.secrets))
+        return
       case 'promote':
         return this.promote(action.epoch, view)
       case 'promote-alone':
@@ -83,7 +90,7 @@ export class Actor {
       case 'settle':
         return this.settle(action.minReplicas)
       case 'start-sentinel':
-        return this.startSentinel(action.master, action.epoch)
+        return this.sentinelStart ?? this.startSentinel(action.master, action.epoch)
       case 'stop-sentinel':
         await sendAway(
           action.strangers ?? [],
@@ -114,6 +121,11 @@ export class Actor {
       case 'leave':
         this.leave(action.generation)
         return
+      case 'put-aside':
+      case 'fence':
+      case 'drop-restore':
+      case 'restore':
+        return this.restores.act(action, this.secrets)
       case 'refuse':
         this.refusal = { id: action.id, sentence: action.sentence }
         return
@@ -259,10 +271,20 @@ export class Actor {
     this.state.leave(ended)
   }
 
+  /** One at a time: a reset, and the loop, which sees no Sentinel in the middle of it, would stop each other's. */
   private startSentinel(master: string, epoch: number): Promise<void> {
-    const { order, clusterId } = this.state.desired!
-    const watch = { address: this.required(this.address), order, clusterId, master, epoch }
-    return startSentinel(this.paths, this.secrets, this.services, this.local, watch)
+    const start: Promise<void> = (this.sentinelStart ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        const { order, clusterId } = this.state.desired!
+        const watch = { address: this.required(this.address), order, clusterId, master, epoch }
+        return startSentinel(this.paths, this.secrets, this.services, this.local, watch)
+      })
+      .finally(() => {
+        if (this.sentinelStart === start) this.sentinelStart = undefined
+      })
+    this.sentinelStart = start
+    return start
   }
 
   private async mark(roles: Readonly<Record<string, string>>, view: View): Promise<void> {
@@ -270,7 +292,9 @@ export class Actor {
     const epoch = Math.max(view.mine.sentinel?.epoch ?? 0, this.state.vote.epoch)
     const memory = await redis.info('memory')
     const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0)
-    const from = this.retention.adapt(field('used_memory'), field('maxmemory'), Date.now())
+    // A backup that is staged makes the store twice as large for a while, which is no reason to forget anything.
+    const used = view.mine.redis?.staged ? 0 : field('used_memory')
+    const from = this.retention.adapt(used, field('maxmemory'), Date.now())
     const args = [epoch, from.log, from.stats].map(String)
     await call(redis, 'netq_marker', ...args, this.becameMasterBy, ...Object.entries(roles).flat())
   }
@@ -278,18 +302,5 @@ export class Actor {
   private required<T>(part: T | undefined): T {
     if (part === undefined) throw new Error('this server has no address: set NETQ_ADDRESS')
     return part
-  }
-}
-
-async function call(redis: Redis, name: string, ...args: string[]): Promise<unknown> {
-  try {
-    return await redis.call('FCALL', name, 0, ...args)
-  } catch (error) {
-    if (/^NOREPLICAS/.test((error as Error).message)) {
-      throw new Error(
-        'no replica is connected: the master takes no writes, so that there are never two masters',
-      )
-    }
-    throw error
   }
 }

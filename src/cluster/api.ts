@@ -8,10 +8,14 @@ import {
   type ConfirmRequest,
   EXIT_MARK,
   type JsonRequest,
+  type RestoreRequest,
   type ShowServersRequest,
 } from '../api/types.ts'
+import { backupsOf, putAside } from '../backup/files.ts'
+import { backupsJson, backupsText } from '../backup/view.ts'
 import { validateServers } from '../config/servers.ts'
 import { sentenceOf } from '../platform/log.ts'
+import type { Paths } from '../platform/paths.ts'
 import { keysUnder } from '../store/keys.ts'
 import { configLines, configText } from './config-view.ts'
 import type { Controller } from './controller.ts'
@@ -20,6 +24,7 @@ import { historyText, masterChanges } from './history.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
 import { resetCluster } from './repair.ts'
+import { restoreBackup } from './restore.ts'
 import { serverDetail, serverLines, serversJson, serversText } from './servers-view.ts'
 import type { ClusterState } from './state.ts'
 import type { Proposal } from './types.ts'
@@ -28,6 +33,7 @@ export interface ApiParts {
   readonly self: string
   /** The address that this server works with; undefined as long as it knows none. */
   readonly address: string | undefined
+  readonly paths: Paths
   /** The addresses that may become its own by an operator's list. */
   ownAddresses(): readonly string[]
   /** Ends this process, so that the next one works with another address. */
@@ -65,6 +71,18 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
   })
   server.post<{ Body: ConfirmRequest }>('/v1/reset', async (call, reply) => {
     return streamed(reply, (say) => resetCluster(parts, call.body?.yes === true, say))
+  })
+  server.post<{ Body: RestoreRequest }>('/v1/restore', async (call, reply) => {
+    const { file, yes } = call.body ?? {}
+    if (typeof file !== 'string' || file === '') throw new Error('The file is missing. Nothing was changed.')
+    return streamed(reply, (say) => restoreBackup(parts, { file, yes: yes === true }, say))
+  })
+  server.post<{ Body: JsonRequest }>('/v1/backups/show', async (call, reply) => {
+    const restored = (await parts.controller.report()).redis?.restored
+    const shown = { made: backupsOf(parts.paths), aside: putAside(parts.paths), restored }
+    return call.body?.json
+      ? backupsJson(shown)
+      : reply.type('text/plain').send(backupsText(shown, Date.now()))
   })
   server.post<{ Body: JsonRequest }>('/v1/history', async (call, reply) => {
     const changes = await masterChanges(await parts.local.redis(), parts.controller.secrets.prefix)

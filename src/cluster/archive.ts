@@ -24,7 +24,8 @@ export function linkToArchive(paths: Paths): string {
   return place
 }
 
-function newPlace(paths: Paths): string {
+/** The name of a new folder in the archive; the oldest ones make room for it. */
+export function newPlace(paths: Paths): string {
   mkdirSync(paths.archive, { recursive: true, mode: 0o750 })
   const old = readdirSync(paths.archive).sort().reverse()
   for (const name of old.slice(KEEP - 1)) rmSync(join(paths.archive, name), { recursive: true, force: true })

@@ -1,4 +1,5 @@
 import { lacksQuorum, type Reports } from './picture.ts'
+import { decideRestore, dropStaged, putAside } from './restoring.ts'
 import type { Decision, Proposal, View } from './types.ts'
 
 /** How far a replica may be behind for a switchover to it, in seconds of replication lag. */
@@ -17,6 +18,8 @@ export function decideChange(
   members: Reports,
   order: readonly string[],
 ): Decision | { wait: string } | undefined {
+  const restore = putAside(view) ?? dropStaged(view, members)
+  if (restore) return restore
   const proposal = nextProposal(view, members)
   if (!proposal) return undefined
   const refuse = (sentence: string): Decision => ({
@@ -29,6 +32,7 @@ export function decideChange(
       `The servers were changed meanwhile, to ${order.join(' ')}. Look at them and run the command again`,
     )
   }
+  if (proposal.restore !== undefined) return decideRestore(view, members, proposal, proposal.restore, refuse)
   const added = proposal.order.filter((ip) => !order.includes(ip))
   if (added.length > 1) return refuse('Only one server can be replaced at a time. Nothing was changed')
   if (added[0] === proposal.order[0] && added.length > 0) {
@@ -51,17 +55,20 @@ export function decideChange(
 /** The server that a change makes the master next; it prepares for that itself. */
 export function wantedMaster(view: View, members: Reports): string | undefined {
   const proposal = nextProposal(view, members)
-  if (!proposal || proposal.base !== view.mine.desired!.generation) return undefined
+  if (!proposal || proposal.restore !== undefined) return undefined
+  if (proposal.base !== view.mine.desired!.generation) return undefined
   return waitForNewcomer(view, members, proposal) === undefined ? proposal.order[0] : undefined
 }
 
 /** The oldest proposal that would change something and was not refused. */
 function nextProposal(view: View, members: Reports): Proposal | undefined {
   const order = view.mine.desired!.order.join(' ')
+  const restored = view.mine.redis?.restored?.id
   const refused = new Set([...members.values()].flatMap((r) => (r.refusal ? [r.refusal.id] : [])))
   return [...members.values()]
     .flatMap((r) => (r.proposal ? [r.proposal] : []))
-    .filter((p) => !refused.has(p.id) && p.order.join(' ') !== order)
+    .filter((p) => !refused.has(p.id))
+    .filter((p) => (p.restore === undefined ? p.order.join(' ') !== order : p.id !== restored))
     .sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))[0]
 }
 

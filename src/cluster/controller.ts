@@ -15,6 +15,8 @@ const AFTER_ACTION_MS = 50
 const AT_REST_MS = 500
 /** How long a change may wait, e.g. for a new server's own operator, in milliseconds. */
 const PROPOSAL_MS = 3600 * 1000
+/** For how long whoever stages a backup may be silent between two parts of it, in milliseconds. */
+const STAGING_MS = 5000
 /** The master marks its copy this often, in milliseconds; netq.lua reckons with it. */
 const MARK_MS = 1000
 
@@ -48,6 +50,7 @@ export class Controller {
   private ownMasterSeen: number | undefined
   private straySince: number | undefined
   private rivalSince: number | undefined
+  private stagedOrphanSince: number | undefined
   private noQuorumSince: number | undefined
   private settledAs = ''
   private marked = 0
@@ -119,6 +122,7 @@ export class Controller {
       ...(this.state.proposal ? { proposal: this.state.proposal } : {}),
       ...(this.actor.refusal ? { refusal: this.actor.refusal } : {}),
       ...(this.state.left ? { left: this.state.left } : {}),
+      ...(this.actor.restores.aside ? { aside: this.actor.restores.aside } : {}),
       greets: this.greets,
       voted: this.state.vote.epoch,
       doing: this.problem ?? this.decision.why,
@@ -208,10 +212,12 @@ export class Controller {
       .filter((r) => !desired?.order.includes(r.ip) && orders.includes(r.desired?.order.join() ?? ''))
       .map((r) => r.ip)
     if (!proposal) return
-    const done = desired?.order.join() === proposal.order.join()
+    const done = proposal.restore
+      ? isRestored(proposal.id, reports, desired?.formed === true)
+      : desired?.order.join() === proposal.order.join()
     const refusal = reports.find((r) => r.refusal?.id === proposal.id)?.refusal?.sentence
     const overtaken =
-      desired?.generation !== proposal.base
+      (desired?.generation ?? 0) !== proposal.base
         ? `The servers are ${desired?.order.join(' ')} now: they were changed meanwhile`
         : undefined
     const late =
@@ -221,7 +227,10 @@ export class Controller {
     const outcome = done ? '' : (refusal ?? overtaken ?? late)
     if (outcome === undefined) return
     this.outcomes.set(proposal.id, outcome)
-    this.log.info(outcome || `the servers are ${proposal.order.join(' ')} now`)
+    const made = proposal.restore
+      ? `${proposal.restore} is restored`
+      : `the servers are ${proposal.order.join(' ')} now`
+    this.log.info(outcome || made)
     this.state.dropProposal()
   }
 
@@ -242,6 +251,7 @@ export class Controller {
       if (mine.redis) this.actor.becameMasterBy = FAILOVER
     }
     if (mine.redis) this.ownMasterSeen = mine.redis.role === 'master' ? now : undefined
+    this.stagedOrphanSince = isOrphan(mine, reports) ? (this.stagedOrphanSince ?? now) : undefined
     const named = namedBySentinels(reports)?.ip
     const stray = named !== undefined && mine.redis?.follows !== undefined && mine.redis.follows !== named
     this.straySince = stray ? (this.straySince ?? now) : undefined
@@ -254,10 +264,24 @@ export class Controller {
       sinceSentinelRestartMs: now - this.sentinelRestarted,
       restartedFor: this.restartedFor,
       rivalMs: this.rivalSince === undefined ? 0 : now - this.rivalSince,
+      ...(this.stagedOrphanSince === undefined ? {} : { stagedOrphanMs: now - this.stagedOrphanSince }),
       strayMs: this.straySince === undefined ? 0 : now - this.straySince,
       settled: this.settledAs === settlement(mine),
     }
   }
+}
+
+/** Whether the backup of this proposal is in the store, and would be in that of the next master too. */
+function isRestored(id: string, reports: readonly ServerReport[], formed: boolean): boolean {
+  return reports.some(({ redis }) => redis?.restored?.id === id && (redis.role === 'replica' || !formed))
+}
+
+/** Whether a backup is staged that no server has asked for: it is still being read, or who read it is gone. */
+function isOrphan({ redis }: ServerReport, reports: ReadonlyMap<string, ServerReport>): boolean {
+  if (!redis?.staged) return false
+  const { id, at } = redis.staged
+  const asked = [...reports.values()].some(({ proposal }) => proposal?.id === id)
+  return !asked && Date.now() - at > STAGING_MS
 }
 
 /** What settings depend on: when any of it changes they are applied again. */

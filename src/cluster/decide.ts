@@ -2,14 +2,16 @@ import { decideChange, wantedMaster } from './change.ts'
 import { askFailover, givenUp, leaderless, newerCopy } from './elect.ts'
 import {
   currentMaster,
-  highestEpoch,
   mastersAmong,
   membersOf,
   namedBySentinels,
   nothing,
+  open,
   type Reports,
   reportsOf,
+  startSentinel,
 } from './picture.ts'
+import { putAside, restoreAlone } from './restoring.ts'
 import type { Decision, View } from './types.ts'
 
 /**
@@ -44,9 +46,11 @@ const SENTINEL_RESTART_MS = 30_000
 /** How long a replica may follow another than the named master: in a failover the Sentinels move it before they say so. */
 const STRAY_MS = 5000
 
-function alone({ mine, settled }: View): Decision {
+function alone(view: View): Decision {
+  const { mine, settled } = view
   const { redis, sentinel } = mine
   if (redis?.loading) return nothing('Redis is loading its data')
+  if (redis?.closed) return open
   // cluster.json is gone, the data is not: to go on alone with it would make a second cluster.
   if (redis && redis.clusterId !== '' && redis.clusterId !== mine.left?.clusterId) {
     return nothing(`the data here belong to the cluster ${redis.clusterId}, ${LOST}`)
@@ -61,7 +65,7 @@ function alone({ mine, settled }: View): Decision {
   }
   if (!settled)
     return { action: { do: 'settle', minReplicas: 0 }, why: 'the settings are not those of a single server' }
-  return { action: { do: 'mark', roles: { [mine.ip]: 'master' } }, why: 'a single server, and in order' }
+  return restoreAlone(view, 'a single server, and in order')
 }
 
 function waiting(view: View, order: readonly string[]): Decision {
@@ -126,6 +130,7 @@ function member(view: View, order: readonly string[]): Decision {
     return startMember(view, members, named, master)
   }
   if (redis.loading) return nothing('Redis is loading its data')
+  if (redis.closed) return open
 
   const startsSentinel = master !== undefined && !mine.sentinel && !mine.sentinelProblem
   const sentinelDue = startsSentinel && readyForSentinel(view, members, reportsOf(view).size, master)
@@ -179,7 +184,9 @@ function member(view: View, order: readonly string[]): Decision {
   const stray = redis.follows !== master && masters.includes(master) && (forgotten || view.strayMs > STRAY_MS)
   if (fenced || stray) return { action: { do: 'follow', master }, why: `${master} is the master` }
   if (sentinelDue) return startSentinel(members, master, `${master} is the master and this server follows it`)
-  return nothing(redis.linkUp ? `a replica of ${redis.follows}` : `waiting for the link to ${redis.follows}`)
+  return redis.linkUp
+    ? (putAside(view) ?? nothing(`a replica of ${redis.follows}`))
+    : nothing(`waiting for the link to ${redis.follows}`)
 }
 
 /** The store and the other members say which configuration is the newest; a server that is not in it any more leaves. */
@@ -290,10 +297,4 @@ function readyForSentinel(view: View, members: Reports, reachable: number, maste
   return (
     (view.self === master || view.mine.redis!.linkUp) && online >= (first ? Math.max(1, reachable - 1) : 1)
   )
-}
-
-function startSentinel(reports: Reports, master: string, why: string): Decision {
-  // Sentinels that name two masters in one epoch never agree: where another one names another, this is a new epoch.
-  const disputed = [...reports.values()].some((r) => r.sentinel && r.sentinel.master !== master)
-  return { action: { do: 'start-sentinel', master, epoch: highestEpoch(reports) + (disputed ? 1 : 0) }, why }
 }

@@ -9,12 +9,17 @@ const NETWORK_MS = 20_000
  * The address by which the other servers know this one: the one of the operator's list that is an address of this
  * machine. Undefined as long as no list names it; a single server listens on all of its addresses.
  * At boot the network may come later than this: it is waited for.
- * @throws a sentence if the machine has none of the addresses, after 20 s
+ * @param waitMs how long, in milliseconds
+ * @throws a sentence if the machine has none of the addresses by then
  */
-export async function ownAddress(state: ClusterState, log: Log): Promise<string | undefined> {
+export async function ownAddress(
+  state: Pick<ClusterState, 'desired' | 'left'>,
+  log: Log,
+  waitMs = NETWORK_MS,
+): Promise<string | undefined> {
   const known = [...(state.desired?.order ?? []), ...(state.left?.order ?? [])]
   if (known.length === 0) return undefined
-  const end = Date.now() + NETWORK_MS
+  const end = Date.now() + waitMs
   for (let told = false; ; told = true) {
     const own = localAddresses()
     const address = known.find((ip) => own.includes(ip))

@@ -71,6 +71,16 @@ export function highestEpoch(reports: Reports): number {
   )
 }
 
+/** A Redis that has just loaded its data lets the network in. */
+export const open: Decision = { action: { do: 'open' }, why: 'Redis has loaded its data: agents may come' }
+
 export function nothing(why: string): Decision {
   return { action: { do: 'nothing' }, why }
+}
+
+/** The Sentinel here is started, to watch this master. */
+export function startSentinel(reports: Reports, master: string, why: string): Decision {
+  // Sentinels that name two masters in one epoch never agree: where another one names another, this is a new epoch.
+  const disputed = [...reports.values()].some((r) => r.sentinel && r.sentinel.master !== master)
+  return { action: { do: 'start-sentinel', master, epoch: highestEpoch(reports) + (disputed ? 1 : 0) }, why }
 }

@@ -73,9 +73,15 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
     'generation',
     'servers',
     'alone',
+    'staged',
+    'staged-at',
+    'ready',
+    'fence',
+    'restored',
   )
   pipeline.get(keys.applied)
-  const [info, config, cluster, applied] = ((await pipeline.exec()) ?? []).map(([error, value]) => {
+  pipeline.call('ACL', 'GETUSER', 'default')
+  const [info, config, cluster, applied, network] = ((await pipeline.exec()) ?? []).map(([error, value]) => {
     // While it loads its data Redis answers INFO and refuses the rest.
     if (error && !error.message.startsWith('LOADING')) throw error
     return error ? undefined : value
@@ -86,7 +92,7 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
   const follows = fields.get('master_host')
   const fenced = follows === NOWHERE.ip && number('master_port') === NOWHERE.port
   const settings = pairs((config as string[] | undefined) ?? [])
-  const [epoch, marker, markerTime, clusterId, generation, servers, alone] =
+  const [epoch, marker, markerTime, clusterId, generation, servers, alone, ...restoring] =
     (cluster as (string | null)[] | undefined) ?? []
   const total = number('master_sync_total_bytes')
   const disk = await statfs(settings.get('dir') ?? '/')
@@ -105,6 +111,7 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
     linkUp: fields.get('master_link_status') === 'up',
     everLinked: !master && number('master_link_down_since_seconds') !== -1,
     loading: fields.get('loading') === '1',
+    ...(isOff(network as unknown[] | undefined) ? { closed: true } : {}),
     ...(fields.get('master_sync_in_progress') === '1'
       ? { syncing: total > 0 ? Math.floor((100 * number('master_sync_read_bytes')) / total) : 0 }
       : {}),
@@ -119,6 +126,24 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
     clusterId: clusterId ?? '',
     generation: Number(generation ?? 0),
     servers: alone ? [alone] : servers ? servers.split(' ') : [],
+    ...restoreReport(restoring),
+  }
+}
+
+/** Of the answer of ACL GETUSER: `flags`, a list of them, `passwords` ... */
+function isOff(user: readonly unknown[] | undefined): boolean {
+  return (user?.[user.indexOf('flags') + 1] as string[] | undefined)?.includes('off') === true
+}
+
+/** What the store says of restores: the fields as netq_restore writes them. */
+function restoreReport([id, at, ready, fence, restored]: readonly (string | null)[]): Pick<
+  RedisReport,
+  'staged' | 'restored'
+> {
+  const [, of = '', time, name = ''] = /^(\S+) (\d+) (.*)$/.exec(restored ?? '') ?? []
+  return {
+    ...(id ? { staged: { id, ready: ready === id, fenced: fence === id, at: Number(at) } } : {}),
+    ...(restored ? { restored: { id: of, time: Number(time), name } } : {}),
   }
 }
 

@@ -9,7 +9,15 @@ const schema = z.strictObject({
     .strictObject({ order, clusterId: z.string(), generation: z.number(), formed: z.boolean() })
     .optional(),
   /** What an operator asked for on this server and is not carried out yet. */
-  proposal: z.strictObject({ id: z.string(), order, base: z.number(), at: z.number() }).optional(),
+  proposal: z
+    .strictObject({
+      id: z.string(),
+      order,
+      base: z.number(),
+      at: z.number(),
+      restore: z.string().optional(),
+    })
+    .optional(),
   /** The cluster that ended on this server: its former members are told. */
   left: z.strictObject({ clusterId: z.string(), generation: z.number(), order }).optional(),
   /** Certificates' fingerprints of the servers that this one was told of, by address, as first seen. */

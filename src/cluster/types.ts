@@ -23,12 +23,28 @@ export interface Proposal {
   readonly base: number
   /** When it was asked for, ms since the epoch. */
   readonly at: number
+  /** It is a backup of this name that is to be restored; the list is the one there is, and the data are staged already. */
+  readonly restore?: string | undefined
 }
 
 /** How a proposal ended without coming true. */
 export interface Refusal {
   readonly id: string
   readonly sentence: string
+}
+
+/** A backup that was restored: in answer to which proposal, when (ms since the epoch), and its name. */
+interface Restored {
+  readonly id: string
+  readonly time: number
+  readonly name: string
+}
+
+/** What a server did about a restore: it puts what it holds aside before another copy takes its place. */
+export interface Aside {
+  readonly id: string
+  readonly done: boolean
+  readonly problem?: string
 }
 
 export interface RedisReport {
@@ -39,6 +55,8 @@ export interface RedisReport {
   /** Whether it has had a link to its master since it was started. A replica without is as old as its disk. */
   readonly everLinked: boolean
   readonly loading: boolean
+  /** The network's user cannot come in yet: so Redis starts, until its data are loaded. */
+  readonly closed?: boolean
   /** Percent of the full synchronisation under way. */
   readonly syncing?: number
   readonly offset: number
@@ -65,6 +83,15 @@ export interface RedisReport {
   readonly generation: number
   readonly servers: readonly string[]
   readonly priority: number
+  /** The backup that is staged in this copy: whether all of it is, whether agents wait for it, and its last sign of life (ms). */
+  readonly staged?: {
+    readonly id: string
+    readonly ready: boolean
+    readonly fenced: boolean
+    readonly at: number
+  }
+  /** The last backup that was restored into this copy. */
+  readonly restored?: Restored
   /** Whether the last write to its disk went well; a master whose disk is full takes no writes. */
   readonly diskOk: boolean
 }
@@ -96,6 +123,7 @@ export interface ServerReport {
   readonly doing: string
   readonly proposal?: Proposal
   readonly refusal?: Refusal
+  readonly aside?: Aside
   /** New servers that it sees and that were told of the change they belong to. A master that leaves cannot see them. */
   readonly greets: readonly string[]
   /** The cluster that ended on this server, by `del server`. */
@@ -140,6 +168,8 @@ export interface View {
   readonly restartedFor: readonly string[]
   /** How long this server's Redis has followed another than the master that the Sentinels name. */
   readonly strayMs: number
+  /** How long a backup has been staged here that nobody goes on with; undefined: there is none. */
+  readonly stagedOrphanMs?: number
   /** Whether the running Redis has the library and the settings that its role calls for. */
   readonly settled: boolean
 }
@@ -151,6 +181,7 @@ export type Action =
   | { readonly do: 'follow'; readonly master: string }
   | { readonly do: 'form' }
   | { readonly do: 'join'; readonly member: string }
+  | { readonly do: 'open' }
   | { readonly do: 'promote'; readonly epoch: number }
   | { readonly do: 'promote-alone' }
   | { readonly do: 'settle'; readonly minReplicas: 0 | 1 }
@@ -167,6 +198,10 @@ export type Action =
   | { readonly do: 'adopt'; readonly order: readonly string[]; readonly generation: number }
   | { readonly do: 'switch-over'; readonly to: string }
   | { readonly do: 'commit'; readonly order: readonly string[]; readonly generation: number }
+  | { readonly do: 'put-aside'; readonly id: string }
+  | { readonly do: 'fence'; readonly id: string }
+  | { readonly do: 'restore'; readonly id: string; readonly name: string }
+  | { readonly do: 'drop-restore'; readonly id: string }
   | { readonly do: 'refuse'; readonly id: string; readonly sentence: string }
   | { readonly do: 'mark'; readonly roles: Readonly<Record<string, string>> }
 

@@ -19,10 +19,11 @@ import type { Situation } from '../health/types.ts'
 import { Watch } from '../health/watch.ts'
 import { notifierApi } from '../notifier/api.ts'
 import { LocalStore } from '../notifier/connection.ts'
+import { runDaemon } from '../platform/daemon.ts'
 import { makeLog, sentenceOf } from '../platform/log.ts'
 import { serviceManager } from '../platform/notify.ts'
 import { pathsUnder } from '../platform/paths.ts'
-import { onStopSignal, Releasers } from '../platform/releasers.ts'
+import { Releasers } from '../platform/releasers.ts'
 import { makeServices } from '../platform/services.ts'
 import { listenForEveryone } from '../platform/sockets.ts'
 import { statusOf } from '../query/freshness.ts'
@@ -77,6 +78,7 @@ async function main(): Promise<void> {
   const api = configurationApi({
     self,
     address,
+    paths,
     ownAddresses: () => (given === undefined ? localAddresses() : [given]),
     startAnew,
     controller,
@@ -99,25 +101,24 @@ async function main(): Promise<void> {
     api.server.closeAllConnections()
     return api.close()
   })
-  if (address) {
-    const statistics = new Database(influxUrl(address))
-    const server = peerServer(identity, state, {
-      report: () => controller.report(),
-      clusterKey: (ip) => {
-        if (!state.desired?.formed) throw new Error(`${self} is in no cluster yet`)
-        log.info(`gave ${ip} the secrets of the cluster`)
-        return controller.secrets.key
-      },
-      vote: (ip, epoch) => state.voteFor(epoch, ip),
-      failover: (ip) => actor.failover(ip),
-      hurry: () => controller.hurry(),
-      renewSentinel: (master, epoch) => actor.renewSentinel(master, epoch),
-      candidates: () => controller.candidates(),
-      stats: (question) => answerOf(statistics, question as Question),
-    })
-    await server.listen({ host: address, port: PEER_PORT })
-    releasers.add('the port for the other servers', () => server.close())
-  }
+  const statistics = new Database(influxUrl(address))
+  const server = peerServer(identity, state, {
+    report: () => controller.report(),
+    clusterKey: (ip) => {
+      if (!state.desired?.formed) throw new Error(`${self} is in no cluster yet`)
+      log.info(`gave ${ip} the secrets of the cluster`)
+      return controller.secrets.key
+    },
+    vote: (ip, epoch) => state.voteFor(epoch, ip),
+    failover: (ip) => actor.failover(ip),
+    hurry: () => controller.hurry(),
+    renewSentinel: (master, epoch) => actor.renewSentinel(master, epoch),
+    candidates: () => controller.candidates(),
+    stats: (question) => answerOf(statistics, question as Question),
+  })
+  // Without an address too: whoever asks a server that was told of no cluster yet learns just that.
+  await server.listen({ host: address ?? '0.0.0.0', port: PEER_PORT })
+  releasers.add('the port for the other servers', () => server.close())
   await serveHealth(store, watch, address)
   controller.start()
   releasers.add('the control loop', () => controller.stop())
@@ -172,12 +173,4 @@ function startAnew(why: string): void {
   releasers.releaseAll(log).then(() => process.exit(0))
 }
 
-onStopSignal(() => {
-  manager.stopping()
-  return releasers.releaseAll(log)
-})
-main().catch(async (error: unknown) => {
-  log.error(`cannot start: ${sentenceOf(error)}`)
-  await releasers.releaseAll(log)
-  process.exit(1)
-})
+runDaemon({ log, releasers, manager, main })

@@ -1,9 +1,10 @@
 import { readNetqConfig } from '../config/netq-yml.ts'
-import { makeLog, sentenceOf } from '../platform/log.ts'
+import { runDaemon } from '../platform/daemon.ts'
+import { makeLog } from '../platform/log.ts'
 import { Loop } from '../platform/loop.ts'
 import { serviceManager } from '../platform/notify.ts'
 import { pathsUnder } from '../platform/paths.ts'
-import { onStopSignal, Releasers } from '../platform/releasers.ts'
+import { Releasers } from '../platform/releasers.ts'
 import { Database } from '../stats/database.ts'
 import { Filler } from '../stats/fill.ts'
 import { influxUrl } from '../stats/names.ts'
@@ -34,12 +35,4 @@ async function main(): Promise<void> {
   log.info(`started, version ${VERSION}; samples are kept for ${retentionDays} days`)
 }
 
-onStopSignal(() => {
-  manager.stopping()
-  return releasers.releaseAll(log)
-})
-main().catch(async (error: unknown) => {
-  log.error(`cannot start: ${sentenceOf(error)}`)
-  await releasers.releaseAll(log)
-  process.exit(1)
-})
+runDaemon({ log, releasers, manager, main })

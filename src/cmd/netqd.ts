@@ -4,11 +4,12 @@ import { type Reply, showListener, textReply } from '../api/show-listener.ts'
 import type { ShowRequest } from '../api/types.ts'
 import { readNetqConfig } from '../config/netq-yml.ts'
 import { ask } from '../platform/ask.ts'
-import { makeLog, sentenceOf } from '../platform/log.ts'
+import { runDaemon } from '../platform/daemon.ts'
+import { makeLog } from '../platform/log.ts'
 import { Loop } from '../platform/loop.ts'
 import { serviceManager } from '../platform/notify.ts'
 import { pathsUnder } from '../platform/paths.ts'
-import { onStopSignal, Releasers } from '../platform/releasers.ts'
+import { Releasers } from '../platform/releasers.ts'
 import { listenForEveryone } from '../platform/sockets.ts'
 import { LocalCopy } from '../query/local-copy.ts'
 import { NetworkDoor } from '../query/network-door.ts'
@@ -65,12 +66,4 @@ async function show(request: ShowRequest): Promise<Reply> {
   return relay.show(request)
 }
 
-onStopSignal(() => {
-  manager.stopping()
-  return releasers.releaseAll(log)
-})
-main().catch(async (error: unknown) => {
-  log.error(`cannot start: ${sentenceOf(error)}`)
-  await releasers.releaseAll(log)
-  process.exit(1)
-})
+runDaemon({ log, releasers, manager, main })

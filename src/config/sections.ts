@@ -17,7 +17,10 @@ export const isNotifierSection = (name: string): name is NotifierSection =>
 /** A file of sections: these are validated, the other known ones are left to whom they concern. */
 export function wholeFile<Shape extends z.core.$ZodLooseShape>(zod: typeof z, mine: Shape) {
   const known = Object.fromEntries(
-    ['netq-agent', ...notifierSections, 'netq-stats', 'netq-backup'].map((name) => [name, zod.unknown().optional()]),
+    ['netq-agent', ...notifierSections, 'netq-stats', 'netq-backup'].map((name) => [
+      name,
+      zod.unknown().optional(),
+    ]),
   )
   return section(zod, { ...known, ...mine } as Shape, 'sections such as `netq-agent:` are expected')
 }

@@ -50,11 +50,16 @@ export class Alarm {
   }
 }
 
+/** The server that is the master and, as this view has it, answers. */
+export function answeringMaster({ servers }: ClusterView): ClusterView['servers'][number] | undefined {
+  return servers.find(({ role, status }) => role === 'master' && !/^(unreachable|Redis )/.test(status))
+}
+
 /** Why no write is possible as this view has it; undefined if some server is a master that takes them. */
-export function whyNoWrites({ formed, servers }: ClusterView): string | undefined {
-  if (!formed) return undefined
-  const master = servers.find(({ role, status }) => role === 'master' && !status.startsWith('unreachable'))
-  if (!master) return 'no server is the master'
+export function whyNoWrites(view: ClusterView): string | undefined {
+  if (!view.formed) return undefined
+  const master = answeringMaster(view)
+  if (!master) return 'no server is the master, or it does not answer'
   return /^no writes/.test(master.status) ? `${master.server}: ${master.status}` : undefined
 }
 

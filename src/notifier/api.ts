@@ -21,7 +21,7 @@ import { masterOf } from './notifier.ts'
 import { SettingsKeeper, settingsOf, textOf } from './settings.ts'
 import { readStatus } from './status.ts'
 import { Stale } from './store.ts'
-import type { Event } from './types.ts'
+import { type Event, SEVERITIES } from './types.ts'
 import { settingsText, withoutSecrets } from './view.ts'
 
 export interface NotifierApiParts {
@@ -53,7 +53,9 @@ export function notifierApi(server: FastifyInstance, parts: NotifierApiParts): v
     const running = await services.running('netq-notifier')
     const status = running ? readStatus(paths) : undefined
     const shown = { running: running !== undefined, status, settings: await settingsOf(shared) }
-    return call.body?.json ? withoutSecrets(shown) : reply.type(text).send(settingsText(shown, paths.notifierLog, Date.now()))
+    return call.body?.json
+      ? withoutSecrets(shown)
+      : reply.type(text).send(settingsText(shown, paths.notifierLog, Date.now()))
   })
   server.post<{ Body: NotifierTest }>('/v1/notifier/test', async (call, reply) => {
     const sentence = await test(parts, call.body.integration)
@@ -155,9 +157,15 @@ function exampleEvent(given: NotifierExplain['event']): Event {
     time: Date.now(),
     hostname: host,
     type,
-    severity: severity.toUpperCase() as Event['severity'],
+    severity: severityOf(severity),
     message: message ?? `LINK: ${host} swp1: state changed from up to down`,
     subject: `${type} ${host} swp1`,
     recovers: false,
   }
+}
+
+function severityOf(word: string): Event['severity'] {
+  const known = SEVERITIES.find((severity) => severity === word.toUpperCase())
+  if (!known) throw new Error(`There is no severity ${word}. It is one of ${SEVERITIES.join(', ')}`)
+  return known
 }

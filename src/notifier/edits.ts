@@ -92,16 +92,25 @@ function placeOf(others: readonly Item[], { before, after }: Of<'add-filter'>): 
 function outputs(known: unknown, output: string): string[] {
   const words = output.split(',').filter((word) => word !== '')
   // None and ALL say it all; a name is added to other names.
-  if (words.some((word) => word === 'None' || word === 'ALL')) return words
-  const names = (Array.isArray(known) ? known : []).filter((name) => name !== 'None' && name !== 'ALL')
+  if (words.some(saysItAll)) return words
+  const names = (Array.isArray(known) ? known : []).filter((name) => !saysItAll(name))
   return [...new Set([...names, ...words])]
 }
+
+const saysItAll = (word: unknown) => /^(none|all)$/i.test(String(word))
+
+/** The longest silence, in milliseconds. What is to be silent for ever is a filter's. */
+const SILENCE_MS = 366 * 24 * 3600 * 1000
 
 function addSilence(
   sections: Sections,
   { rule: [key, value], forMs }: Of<'add-silence'>,
   now: number,
 ): string {
+  if (forMs > SILENCE_MS)
+    throw new Error(
+      'A silence lasts for a year at most. Nothing was changed. For longer use a filter with output None',
+    )
   const until = new Date(now + forMs).toISOString().replace(/\.\d+Z$/, 'Z')
   const items = (sections['notifier-silences'] ?? []).filter((item) => Date.parse(String(item.until)) > now)
   const used = new Set(items.map(({ name }) => name))

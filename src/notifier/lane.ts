@@ -22,6 +22,8 @@ export interface LaneStatus {
   readonly lastSent?: number
   /** What keeps it from sending, in a sentence, and since when. */
   readonly trouble?: { readonly problem: string; readonly since: number }
+  /** When the receiver last refused one for good, and why. */
+  readonly refused?: { readonly problem: string; readonly time: number }
 }
 
 /** Where an event goes as far as this lane is concerned; `silenced` is written down and not sent. */
@@ -56,7 +58,8 @@ export class Lane {
   private notBefore = 0
   private gatheringSince: number | undefined
   private lastSent: number | undefined
-  private trouble: { readonly problem: string; readonly since: number } | undefined
+  private trouble: LaneStatus['trouble']
+  private refused: LaneStatus['refused']
 
   constructor(parts: LaneParts) {
     this.parts = parts
@@ -73,6 +76,7 @@ export class Lane {
     return {
       ...(this.lastSent === undefined ? {} : { lastSent: this.lastSent }),
       ...(this.trouble ? { trouble: this.trouble } : {}),
+      ...(this.refused ? { refused: this.refused } : {}),
     }
   }
 
@@ -99,8 +103,7 @@ export class Lane {
     this.cursor ??= this.saved =
       parseCursor(await store.cursor(this.integration)) ?? (await this.begin(store))
     await this.tellGap(store, this.cursor)
-    const { placed, end, more } = await this.read(store, this.cursor)
-    const wanted = placed.filter(({ event }) => this.parts.route(event))
+    const { wanted, end, more } = await this.read(store, this.cursor)
     if (wanted.length === 0) {
       // Only every so often: the cursor of a quiet lane need not follow every entry of the log.
       if (beyond(end, this.saved ?? this.cursor)) await this.move(store, end, [])
@@ -138,21 +141,27 @@ export class Lane {
     })
   }
 
+  /** What follows the cursor and is for this receiver, up to `end`: of entries that are read whole a batch or a little more. */
   private async read(
     store: NotifierStore,
     cursor: Cursor,
-  ): Promise<{ placed: Placed[]; end: Cursor; more: boolean }> {
+  ): Promise<{ wanted: Placed[]; end: Cursor; more: boolean }> {
     const begun = isWhole(cursor) ? undefined : await store.entry(cursor.entry)
     const rest = await store.entriesAfter(cursor.entry, ENTRIES)
-    const placed = [
-      ...(begun ? eventsOf(begun).filter(({ line }) => line > cursor.line) : []),
-      ...rest.flatMap(eventsOf),
-    ]
+    const wanted = begun ? this.wantedOf(eventsOf(begun).filter(({ line }) => line > cursor.line)) : []
+    let looked = 0
+    // What is not sent now is looked at again, and an entry may have a thousand events.
+    for (; looked < rest.length && wanted.length < BATCH; looked++)
+      wanted.push(...this.wantedOf(eventsOf(rest[looked]!)))
     return {
-      placed: this.parts.flaps.marked(placed),
-      end: whole(rest.at(-1)?.id ?? cursor.entry),
-      more: rest.length === ENTRIES,
+      wanted,
+      end: whole(rest[looked - 1]?.id ?? cursor.entry),
+      more: looked < rest.length || rest.length === ENTRIES,
     }
+  }
+
+  private wantedOf(placed: readonly Placed[]): Placed[] {
+    return this.parts.flaps.marked(placed).filter(({ event }) => this.parts.route(event))
   }
 
   private async send(
@@ -206,7 +215,10 @@ export class Lane {
     if (taken > 0) this.lastSent = Date.now()
     if (problem === undefined || refused) {
       if (this.trouble) log.info(`${integration}: takes notifications again`)
-      if (refused) log.warning(`${integration}: ${problem}; this notification is not sent`)
+      if (refused && problem !== undefined) {
+        log.warning(`${integration}: ${problem}; this notification is not sent`)
+        this.refused = { problem, time: Date.now() }
+      }
       this.failures = 0
       this.trouble = undefined
       return

@@ -6,7 +6,8 @@ import { readIfThere, replaceFile } from '../platform/files.ts'
 import type { Level, Log } from '../platform/log.ts'
 import { Loop } from '../platform/loop.ts'
 import type { Paths } from '../platform/paths.ts'
-import { Alarm, type Stop, whyNoWrites } from './alarm.ts'
+import { Alarm, answeringMaster, type Stop, whyNoWrites } from './alarm.ts'
+import { receiversOf } from './channels/index.ts'
 import { LocalStore } from './connection.ts'
 import { Lanes } from './lanes.ts'
 import { Observer, type StatusOf } from './observer.ts'
@@ -43,6 +44,8 @@ export class Notifier {
   private readonly lanes: Lanes
   private readonly log: Log
   private loop: Loop | undefined
+  /** When the master last proved that it can be written to, as far as this server knows; ms since the epoch. */
+  private lastMark = 0
 
   constructor(parts: NotifierParts) {
     this.parts = parts
@@ -72,28 +75,37 @@ export class Notifier {
   /** Looks at everything that is not in the log. */
   private async look(): Promise<void> {
     const view = await ask<ClusterView>(this.paths.ctsAuthSocket, '/v1/view')
-    const { store, reader } = await this.local.get()
-    const health = await reader.health()
-    const master = await store.isMaster()
+    const { store, reader, health, master } = await this.ownStore().catch((error: unknown) => {
+      // Without its Redis this server is not the master; it may be one of those that are left to tell that there is none,
+      // once it has had settings and so knows whom.
+      if (Object.keys(this.lanes.status()).length > 0) this.judge(view, false)
+      throw error
+    })
+    this.lastMark = health.markerTime
     this.say(master)
     const settings = await this.keeper.look(store, () => this.local.openAt(masterOf(view)))
     this.parts.logLevel(settings.logLevel)
     await this.lanes.use(settings)
-    const reason = whyNoWrites(view)
-    // Of a master that takes no writes the master tells; of no master at all, whoever is left.
-    const event = this.alarm.judge(
-      master || !hasMaster(view) ? reason : undefined,
-      health.markerTime,
-      Date.now(),
-    )
-    if (event) {
-      this.lanes.tell(event)
-      replaceFile(this.paths.notifierAlarm, JSON.stringify(this.alarm.told ?? null))
-    }
-    if (!master || reason !== undefined) return
+    this.judge(view, master)
+    if (!master || whyNoWrites(view) !== undefined) return
+    await store.forgetOthers(receiversOf(settings).map(({ name }) => name))
     const observed = await store.observed()
     const look = { agents: await reader.agents(), health, view, now: Date.now() }
     await store.observe(this.observer.differing(look, observed))
+  }
+
+  private async ownStore() {
+    const { store, reader } = await this.local.get()
+    return { store, reader, health: await reader.health(), master: await store.isMaster() }
+  }
+
+  /** Tells that nothing can be written, or can again: of a master that takes no writes, it; of no master, whoever is left. */
+  private judge(view: ClusterView, master: boolean): void {
+    const reason = master || !answeringMaster(view) ? whyNoWrites(view) : undefined
+    const event = this.alarm.judge(reason, this.lastMark, Date.now())
+    if (!event) return
+    this.lanes.tell(event)
+    replaceFile(this.paths.notifierAlarm, JSON.stringify(this.alarm.told ?? null))
   }
 
   private say(sends: boolean): void {
@@ -117,10 +129,6 @@ export class Notifier {
       return undefined
     }
   }
-}
-
-function hasMaster({ servers }: ClusterView): boolean {
-  return servers.some(({ role, status }) => role === 'master' && !status.startsWith('unreachable'))
 }
 
 /** The address of the server that takes writes. Throws a sentence if there is none. */

@@ -105,6 +105,13 @@ export class NotifierStore {
     return (await this.redis.hget(this.keys.cursors, integration)) ?? undefined
   }
 
+  /** Forgets how far those were told that are no integrations any more: a new one of that name begins with what is new. */
+  async forgetOthers(integrations: readonly string[]): Promise<void> {
+    const known = await this.redis.hkeys(this.keys.cursors)
+    const others = known.filter((name) => !integrations.includes(name))
+    if (others.length > 0) await this.redis.hdel(this.keys.cursors, ...others)
+  }
+
   /**
    * Moves an integration's cursor, keeps records of what was sent, and returns once a replica has it (with HA off: at
    * once). Rejects if it cannot be proven; nothing may then be sent, because this may no longer be the master.

@@ -64,6 +64,9 @@ export function settingsText(
 function laneText(lane: LaneStatus | undefined, now: number): string {
   if (!lane) return '-'
   if (lane.trouble) return `not taken for ${ago(now - lane.trouble.since)}: ${lane.trouble.problem}`
+  const { refused } = lane
+  if (refused && (lane.lastSent ?? 0) <= refused.time)
+    return `the last one refused ${ago(now - refused.time)} ago: ${refused.problem}`
   return lane.lastSent === undefined ? 'ok' : `ok, last sent ${ago(now - lane.lastSent)} ago`
 }
 

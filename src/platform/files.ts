@@ -8,7 +8,8 @@ import { dirname } from 'node:path'
  */
 export function replaceFile(path: string, text: string, mode = 0o644): void {
   mkdirSync(dirname(path), { recursive: true })
-  const fresh = `${path}.new`
+  // Two processes keep netq.yml: each has its own name, or one would rename the other's half.
+  const fresh = `${path}.${process.pid}.new`
   const file = openSync(fresh, 'w', mode)
   try {
     writeSync(file, text)

@@ -12,14 +12,19 @@ export interface Log {
  * One line a sentence, in the form that operators grep: `2026-11-23T15:04:05.123Z netq-agent[812]: INFO: sentence`.
  * Written to standard error; whoever starts the process (systemd, or the child-process platform) keeps it in the log file.
  * @param threshold what is less than this is left out; a function is asked each time, where it can change
+ * @param also is given each line too, for a program that nobody keeps the lines of
  */
-export function makeLog(program: string, threshold: Level | (() => Level) = 'info'): Log {
+export function makeLog(
+  program: string,
+  threshold: Level | (() => Level) = 'info',
+  also: (line: string) => void = () => {},
+): Log {
   const at = (level: Level) => (sentence: string) => {
     const least = typeof threshold === 'string' ? threshold : threshold()
     if (order.indexOf(level) < order.indexOf(least)) return
-    process.stderr.write(
-      `${new Date().toISOString()} ${program}[${process.pid}]: ${level.toUpperCase()}: ${sentence}\n`,
-    )
+    const line = `${new Date().toISOString()} ${program}[${process.pid}]: ${level.toUpperCase()}: ${sentence}\n`
+    process.stderr.write(line)
+    also(line)
   }
   return { debug: at('debug'), info: at('info'), warning: at('warning'), error: at('error') }
 }

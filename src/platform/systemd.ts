@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type Process, processState } from './process.ts'
-import type { ServiceName, Services } from './services.ts'
+import type { ServiceName, Services } from './service.ts'
 
 /** The unit of a service. Those of Redis and Sentinel are netq's own; Debian's are not used. */
-export function unitOf(name: ServiceName): string {
+function unitOf(name: ServiceName): string {
   return name === 'redis' || name === 'sentinel' ? `netq-${name}.service` : `${name}.service`
 }
 

@@ -102,7 +102,8 @@ function rangeOf(args: ShowRequest['args'], now: number): { from: number; to: nu
   if (words.every((word) => word === undefined)) return { from: now - RANGE_MS, to: now + 1 }
   const times = words.map((word) => {
     const time = momentOf(String(word), now)
-    if (time !== undefined) return time
+    // InfluxDB has no times before 1677.
+    if (time !== undefined) return Math.max(0, time)
     throw new BadRequest(
       `"${printable(String(word))}" is no time, so nothing was looked up: say now, or how long ago, such as 30s, 5m, 2h, 1d or 1w`,
     )

@@ -2,6 +2,9 @@ import { Influx, Refused, type Series } from './influx.ts'
 import { COUNTERS, DATABASE, POLICY, SAMPLES, STATE_POLICY } from './names.ts'
 import { pointsOfCsv } from './points.ts'
 
+/** Points in one request: InfluxDB refuses one of more than 25 MB, and a point of long names and numbers has 700 bytes. */
+const POINTS_AT_ONCE = 5000
+
 /** How far netq-stats-pushd has written the stream. */
 export interface Progress {
   /** The last entry that was written. */
@@ -49,13 +52,16 @@ export class Database {
    * what it keeps; it has taken the others
    */
   async write(points: readonly string[]): Promise<string | undefined> {
-    try {
-      await this.influx.write(DATABASE, POLICY, points)
-      return undefined
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error
-      return error.message
+    let refusal: string | undefined
+    for (let i = 0; i < points.length; i += POINTS_AT_ONCE) {
+      try {
+        await this.influx.write(DATABASE, POLICY, points.slice(i, i + POINTS_AT_ONCE))
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error
+        refusal = error.message
+      }
     }
+    return refusal
   }
 
   /** Undefined if nothing was ever written. Rejects if there is no database. */

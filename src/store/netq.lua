@@ -18,7 +18,7 @@
 --                                       its counters; one entry a batch with samples
 --        DATA applied           STRING  how many batches were ever applied
 --        CONTROL cluster        HASH    id servers alone generation format marker-epoch marker-n marker-time writable-since log-lost
---                                       staged staged-at fence restored (netq_restore says more)
+--                                       staged staged-at ready fence restored (netq_restore says more)
 --        CONTROL events         STREAM  one entry a change of master: from, to, epoch, why, last (the mark before, ms)
 --        CONTROL roles          HASH    <ip> -> "<role> <since>"
 --        CONTROL observed       HASH    "<table> <host> <key>" -> what the servers saw last, a row as JSON
@@ -396,9 +396,9 @@ local function swap(id, name)
   redis.call('HINCRBY', CONTROL .. 'cluster', 'marker-n', 1)
 end
 
--- netq_restore begin|stage|fence|drop|swap id [name]              (cts-auth; docs/decisions/13-backup.md)
+-- netq_restore begin|stage|ready|fence|drop|swap id [name]        (cts-auth; docs/decisions/13-backup.md)
 -- The steps of a restore. begin: what was staged before is dropped, and `id` is staged from now on; stage: that goes on;
--- fence: nothing of an agent is taken any more; drop: it is given up, and all is as it was; swap: what is staged takes its
+-- ready: all of it is there (a replica that has this has all that came before); fence: nothing of an agent is taken any more; drop: it is given up, and all is as it was; swap: what is staged takes its
 -- place, at once. STALE if another restore is staged.
 local function restore(_, args)
   local step, id = args[1], args[2]
@@ -407,17 +407,21 @@ local function restore(_, args)
   if step ~= 'begin' and staged ~= id then
     return redis.error_reply('STALE what was read of the backup is not in the store any more')
   end
-  if step == 'begin' or step == 'stage' then
-    if step == 'begin' then
-      unlink_all(STAGED .. '*')
-      redis.call('HDEL', cluster, 'fence')
-    end
+  if step == 'begin' then
+    unlink_all(STAGED .. '*')
+    redis.call('HDEL', cluster, 'fence', 'ready')
+  end
+  if step == 'swap' and redis.call('HGET', cluster, 'ready') ~= id then
+    return redis.error_reply('STALE not all of the backup is in the store')
+  end
+  if step == 'begin' or step == 'stage' or step == 'ready' then
     redis.call('HSET', cluster, 'staged', id, 'staged-at', int(now_ms()))
+    if step == 'ready' then redis.call('HSET', cluster, 'ready', id) end
   elseif step == 'fence' then
     redis.call('HSET', cluster, 'fence', id)
   else
     if step == 'swap' then swap(id, args[3]) else unlink_all(STAGED .. '*') end
-    redis.call('HDEL', cluster, 'staged', 'staged-at', 'fence')
+    redis.call('HDEL', cluster, 'staged', 'staged-at', 'ready', 'fence')
   end
   return 'OK'
 end

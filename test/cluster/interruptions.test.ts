@@ -5,6 +5,7 @@ import { adminOf } from '../support/admin.ts'
 import { TestCluster } from '../support/cluster.ts'
 import { cutShort, DEAD_MS, expectTrue, interrupted, struckBefore } from '../support/interrupted.ts'
 import { killer, whenAnswers } from '../support/moments.ts'
+import { sample } from '../support/thorough.ts'
 import { until } from '../support/until.ts'
 
 let cluster: TestCluster
@@ -34,19 +35,19 @@ describe('a change of master', () => {
 
   test('ends in the new state when cts-auth of the master or of its successor is killed between any two steps', async () => {
     let { master, order } = await cluster.agreed(three)
-    for (const victim of ['m', 's'] as const) {
-      for (const [who, pattern] of steps) {
-        const [, next = '', third = ''] = [master, ...order.split(' ').filter((ip) => ip !== master)]
-        const by = { m: at(master), s: at(next) }
-        const wanted = [next, master, third]
-        const out = await interrupted(by[who], pattern, by[victim], () =>
-          cluster.addServers(at(third).name, wanted),
-        )
-        const now = await cluster.agreed(three)
-        expectTrue(out, now)
-        expect(now, `${victim} was killed at ${pattern}`).toEqual({ master: next, order: wanted.join(' ') })
-        ;({ master, order } = now)
-      }
+    const moments = (['m', 's'] as const).flatMap((victim) => steps.map((step) => ({ victim, step })))
+    for (const { victim, step } of sample('kills in a change of master', moments, 5)) {
+      const [who, pattern] = step
+      const [, next = '', third = ''] = [master, ...order.split(' ').filter((ip) => ip !== master)]
+      const by = { m: at(master), s: at(next) }
+      const wanted = [next, master, third]
+      const out = await interrupted(by[who], pattern, by[victim], () =>
+        cluster.addServers(at(third).name, wanted),
+      )
+      const now = await cluster.agreed(three)
+      expectTrue(out, now)
+      expect(now, `${victim} was killed at ${pattern}`).toEqual({ master: next, order: wanted.join(' ') })
+      ;({ master, order } = now)
     }
     expect(await cluster.verdict(three)).toBe('')
   })
@@ -85,9 +86,9 @@ describe('a change of master', () => {
     expect(await cluster.verdict(three)).toBe('')
   })
 
-  test('is made once where two operators ask for two in the same instant, ten times', async () => {
+  test('is made once where two operators ask for two in the same instant, again and again', async () => {
     let { master, order } = await cluster.agreed(three)
-    for (let round = 0; round < 10; round++) {
+    for (const _ of sample('two operators at once', Array.from({ length: 10 }), 3)) {
       const [, b = '', c = ''] = [master, ...order.split(' ').filter((ip) => ip !== master)]
       const lists = [
         [b, master, c],
@@ -110,14 +111,14 @@ describe('a change of master', () => {
 describe('the command', () => {
   test('may be killed after any of its lines: what it began is done', async () => {
     let { master, order } = await cluster.agreed(three)
-    for (const lines of [1, 2, 3, 4]) {
+    for (const lines of sample('the command killed in a change', [1, 2, 3, 4], 2)) {
       const wanted = [...order.split(' ').slice(1), order.split(' ')[0]!]
       await cutShort(cluster, at(master).name, ['add', 'server', ...wanted], lines)
       await until('it is done', 20_000, async () => (await cluster.listOf('ts01')) === wanted.join(' '))
       ;({ master, order } = await cluster.agreed(three))
       expect(order).toBe(wanted.join(' '))
     }
-    for (const lines of [1, 2, 3, 4, 5]) {
+    for (const lines of sample('the command killed in a reset', [1, 2, 3, 4, 5], 2)) {
       await cutShort(cluster, 'ts02', ['reset-cluster', 'yes'], lines)
       expect(await cluster.agreed(three)).toEqual({ master, order })
     }
@@ -126,7 +127,7 @@ describe('the command', () => {
 
   test('reset-cluster ends well when cts-auth where it was typed is killed after any of its lines', async () => {
     const before = await cluster.agreed(three)
-    for (const lines of [1, 2, 3, 4]) {
+    for (const lines of sample('cts-auth killed in a reset', [1, 2, 3, 4], 2)) {
       const kill = await killer(cluster.named('ts02'), 'cts-auth')
       await cutShort(cluster, 'ts02', ['reset-cluster', 'yes'], lines)
       kill()

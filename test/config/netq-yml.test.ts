@@ -38,6 +38,12 @@ async function mistakes(): Promise<readonly string[]> {
   return (error as ConfigMistakes).mistakes
 }
 
+/** The sections beside the agent's, where nothing is said. */
+const others = {
+  stats: { retentionDays: 30 },
+  backup: { intervalMs: 300_000, on: 'all', keep: 48, maxAgeMs: 7 * 24 * 3_600_000 },
+}
+
 const defaults = {
   servers: ['127.0.0.1'],
   port: 6379,
@@ -46,7 +52,6 @@ const defaults = {
   logLevel: 'info',
   stats: false,
 }
-const stats = { retentionDays: 30 }
 
 describe('reading netq.yml', () => {
   it.each([
@@ -56,7 +61,7 @@ describe('reading netq.yml', () => {
     ['an empty section', 'netq-agent:\n'],
   ])('%s: the defaults', async (_what, text) => {
     if (text !== undefined) write(paths.netqConfig, text)
-    expect(await readNetqConfig(paths)).toEqual({ agent: defaults, stats })
+    expect(await readNetqConfig(paths)).toEqual({ agent: defaults, ...others })
   })
 
   it('a key of a later file of config.d takes the place of an earlier one', async () => {
@@ -73,7 +78,7 @@ describe('reading netq.yml', () => {
         logLevel: 'debug',
         hostname: 'leaf01',
       },
-      stats,
+      ...others,
     })
   })
 
@@ -97,7 +102,7 @@ describe('reading netq.yml', () => {
       `${paths.netqConfig}, line 3: \`servers\`: ts02 is not an IPv4 address. You cannot use DNS names here`,
       `${paths.netqConfig}, line 6: \`port\` must be a whole number from 1025 to 65535`,
       `${paths.netqConfig}, line 7: the key \`verf\` is not known (known: servers, port, vrf, heartbeat_seconds, log_level, hostname, stats)`,
-      `${paths.netqConfig}, line 8: the key \`netq-agnet\` is not known (known: netq-agent, netq-notifier, notifier-integrations, notifier-filters, notifier-silences, netq-stats)`,
+      `${paths.netqConfig}, line 8: the key \`netq-agnet\` is not known (known: netq-agent, netq-notifier, notifier-integrations, notifier-filters, notifier-silences, netq-stats, netq-backup)`,
       `${fragment('more.yml')}, line 2: \`heartbeat_seconds\` must be a whole number from 1 to 300`,
       `${fragment('more.yml')}, line 3: \`log_level\` must be one of debug, info, warning, error`,
     ])

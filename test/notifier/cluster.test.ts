@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSecrets } from '../../src/config/secrets.ts'
+import { readStatus } from '../../src/notifier/status.ts'
 import { readIfThere } from '../../src/platform/files.ts'
 import { connect } from '../../src/store/connection.ts'
 import { keysUnder } from '../../src/store/keys.ts'
@@ -173,6 +174,9 @@ describe('the notifier of a cluster', () => {
     })
     const explained = await config('ts03', 'notifier', 'explain', 'hostname', 'leaf02')
     expect(explained.out).toContain('Sent to: nowhere, because of the silence silence-1')
+    expect((await config('ts03', 'notifier', 'explain', 'severity', 'bogus')).err).toContain(
+      'There is no severity bogus. It is one of INFO, WARNING, ERROR, CRITICAL',
+    )
     await config('ts03', 'del', 'notifier', 'silence', 'silence-1')
 
     const before = receiver.events.length
@@ -209,5 +213,25 @@ describe('the notifier of a cluster', () => {
       'the server that is lost is told',
       /^CLUSTER: replica \S+: status changed from ok to unreachable/,
     )
+  })
+
+  test('that no Redis answers any more is told as well, by a server that cannot ask its own', async () => {
+    await cluster.form()
+    await addWebhook('ts01')
+    await until('all notifiers know the receiver', 15_000, () =>
+      cluster.servers.every(({ paths }) => 'hook' in (readStatus(paths)?.lanes ?? {})),
+    )
+    const stores = await Promise.all(cluster.servers.map(({ services }) => services.running('redis')))
+    const hung = stores.map((store) => store!.pid)
+    for (const pid of hung) process.kill(pid, 'SIGSTOP')
+    try {
+      await came(
+        'the stop is told',
+        /^CLUSTER: writes have stopped: no server is the master, or it does not answer/,
+      )
+    } finally {
+      for (const pid of hung) process.kill(pid, 'SIGCONT')
+    }
+    await came('its end is told', /^CLUSTER: writes are taken again/)
   })
 })

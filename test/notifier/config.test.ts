@@ -173,7 +173,7 @@ describe('the sections of the notifier', () => {
       'netq.yml, line 24: `output` must be a list: of integrations, or [ALL], or [None]',
       'netq.yml, line 25: `terminate_on_match` must be True or False',
       'netq.yml, line 27: `until` must be a time such as 2026-11-23T18:00:00Z',
-      'netq.yml, line 28: the key `notifier-filter` is not known (known: netq-agent, netq-notifier, notifier-integrations, notifier-filters, notifier-silences, netq-stats)',
+      'netq.yml, line 28: the key `notifier-filter` is not known (known: netq-agent, netq-notifier, notifier-integrations, notifier-filters, notifier-silences, netq-stats, netq-backup)',
     ])
   })
 

@@ -88,3 +88,17 @@ describe('silences', () => {
     ])
   })
 })
+
+test('None and ALL are known in whatever capitals', () => {
+  const sections = made(filter('a', { output: 'all' }), filter('a', { output: 'ops' }))
+  expect(sections['notifier-filters']![0]!.output).toEqual(['ops'])
+  applyEdit(sections, filter('a', { output: 'none' }), NOW)
+  expect(sections['notifier-filters']![0]!.output).toEqual(['none'])
+})
+
+test('a silence of centuries is refused with what to do instead', () => {
+  const silence = { do: 'add-silence', rule: ['hostname', 'leaf01'], forMs: 1e17 } as const
+  expect(() => made(silence)).toThrow(
+    'A silence lasts for a year at most. Nothing was changed. For longer use a filter with output None',
+  )
+})

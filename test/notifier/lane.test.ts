@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Flaps } from '../../src/notifier/flaps.ts'
 import { Lane, type Route } from '../../src/notifier/lane.ts'
+import { settingsOf } from '../../src/notifier/settings.ts'
 import { NotifierStore } from '../../src/notifier/store.ts'
-import type { Channel, Notification, Sent } from '../../src/notifier/types.ts'
+import type { Channel, Event, Notification, Sent } from '../../src/notifier/types.ts'
+import { settingsText } from '../../src/notifier/view.ts'
 import { makeLog } from '../../src/platform/log.ts'
 import { keysUnder } from '../../src/store/keys.ts'
 import { LocalReader } from '../../src/store/reader.ts'
@@ -214,4 +216,70 @@ test('what somebody on the network sends under the names that only the servers u
   await rotten('a')
   await stepped(lane, 'the real one is taken', () => receiver.taken.length === 1)
   expect(receiver.taken).toEqual(['a'])
+})
+
+test('a receiver that refuses is shown with it until it takes one again', async () => {
+  const { receiver, lane } = await fresh()
+  receiver.answer = () => ({ taken: 0, problem: 'hooks.example.net answered 404 (Not Found)', refused: true })
+  await rotten('a')
+  await stepped(lane, 'it was given one', () => receiver.given.length === 1)
+  const status = {
+    pid: 1,
+    updated: 0,
+    sends: true,
+    mistakes: [],
+    lanes: { syslog: lane.status },
+  }
+  const settings = await settingsOf('')
+  const shown = () => settingsText({ running: true, status, settings }, '/log', Date.now())
+  expect(shown()).toMatch(/^syslog .* the last one refused \d+s ago: hooks\.example\.net answered 404/m)
+  receiver.answer = (all) => ({ taken: all.length })
+  await rotten('b')
+  await stepped(lane, 'it took one', () => receiver.taken.length === 1)
+  status.lanes.syslog = lane.status
+  expect(shown()).toMatch(/^syslog .* ok, last sent \d+s ago/m)
+})
+
+test('entries of a thousand events each are not looked at anew for every batch', async () => {
+  const { receiver, name } = await fresh()
+  let asked = 0
+  const lane = laneTo(receiver, name, () => {
+    asked += 1
+    return { filter: 'default' }
+  })
+  const row = (state: string) => JSON.stringify({ interface: 'swp1', type: 'swp', state, adminState: 'up' })
+  const lines = Array.from({ length: 1000 }, () => `P\tlink\tswp1\t${row('down')}`).join('\n')
+  const before = Array.from({ length: 1000 }, () => row('up')).join('\n')
+  const { log } = keysUnder(redis.secrets.prefix)
+  for (let i = 0; i < 20; i++)
+    await redis.admin.xadd(log, '*', 'h', 'leaf01', 'p', i, 'q', i + 1, 't', 1, 'd', lines, 'o', before)
+  await stepped(lane, 'all is taken', () => receiver.taken.length === 20_000)
+  expect(asked).toBeLessThan(100_000)
+})
+
+test('who was deleted and comes back under the same name begins with what is new', async () => {
+  const { receiver, name, lane } = await fresh()
+  await rotten('a')
+  await stepped(lane, 'it was told', () => receiver.taken.length === 1)
+  await store.forgetOthers(['syslog', name])
+  expect(await store.cursor(name)).toBeDefined()
+  await store.forgetOthers(['syslog'])
+  await rotten('b')
+  const again = laneTo(receiver, name)
+  await again.step(store, never)
+  await rotten('c')
+  await stepped(again, 'it was told again', () => receiver.taken.length > 1)
+  expect(receiver.taken).toEqual(['a', 'c'])
+})
+
+test('what flaps thousands of times is told with a bound, and holds nobody up', () => {
+  const one = (n: number) => ({
+    line: n,
+    event: { id: `1-0.${n}`, time: 60_000, subject: 'Link leaf01 swp1', message: 'LINK' } as Event,
+  })
+  const begun = performance.now()
+  const marked = new Flaps().marked(Array.from({ length: 50_000 }, (_, n) => one(n)))
+  expect(marked[5]!.event.message).toBe('LINK (flapping: 6 changes within 60 s)')
+  expect(marked.at(-1)!.event.message).toBe('LINK (flapping: 100 changes or more within 60 s)')
+  expect(performance.now() - begun).toBeLessThan(10_000)
 })

@@ -93,9 +93,56 @@ describe('settings of all servers', () => {
     write(0, filters('a'))
     await look(0)
     await look(1)
-    write(1, '')
+    write(1, '# none\n')
     expect([await look(1), await look(0)]).toEqual([['default'], ['default']])
     expect(read(0)).not.toContain('notifier-filters')
+  })
+
+  test('a file that is gone or empty is written again: nobody loses the settings of all servers by it', async () => {
+    write(0, filters('a'))
+    await look(0)
+    for (const lose of [() => rmSync(servers[0]!.paths.netqConfig), () => write(0, '')]) {
+      lose()
+      expect(await look(0)).toEqual(['a'])
+      expect(read(0)).toContain('name: a')
+    }
+    expect((await store.settings()).version).toBe(1)
+  })
+
+  test('a file that cannot be read or written leaves the settings of all servers in force, and is told', async () => {
+    write(0, filters('a'))
+    await look(0)
+    const { keeper, paths } = servers[1]!
+    mkdirSync(`${paths.netqConfig}.${process.pid}.new`)
+    expect(await look(1)).toEqual(['a'])
+    expect(keeper.mistakes.join()).toMatch(/netq\.yml could not be compared .*EISDIR/)
+    rmSync(`${paths.netqConfig}.${process.pid}.new`, { recursive: true })
+    mkdirSync(paths.netqConfig)
+    expect(await look(1)).toEqual(['a'])
+    expect(keeper.mistakes.join()).toMatch(/EISDIR/)
+    rmSync(paths.netqConfig, { recursive: true })
+    expect(await look(1)).toEqual(['a'])
+    expect(keeper.mistakes).toEqual([])
+  })
+
+  test('two processes of one server that look at the same time undo nothing', async () => {
+    const { paths, keeper } = servers[0]!
+    const other = new SettingsKeeper(paths, makeLog('test', 'error'))
+    write(0, filters('f0'))
+    await look(0)
+    for (let n = 1; n <= 100; n++) {
+      const text = JSON.stringify({ 'notifier-filters': [{ name: `f${n}`, output: ['None'] }] })
+      expect(await store.publish(n, text)).toBe(n + 1)
+      const now = await store.settings()
+      const local = { settings: async () => now } as NotifierStore
+      const first = other.look(local, open)
+      // At every place where the one waits, the other begins.
+      for (let i = 0; i < n; i++) await undefined
+      await Promise.all([first, keeper.look(local, open)])
+      expect(await store.settings()).toEqual({ version: n + 1, text })
+      expect(read(0)).toContain(`name: f${n}`)
+    }
+    expect(readdirSync(dirname(paths.netqConfig))).toEqual(['netq.yml'])
   })
 
   test('somebody who did not see the newest settings changes nothing', async () => {
@@ -112,7 +159,6 @@ test('every case of file, store and what they agreed on', () => {
     return text
   }
   expect(digestOf('x')).toBe('x')
-  expect(stepOf(undefined, 'x', '')).toBe('nothing')
   expect(stepOf('', undefined, '')).toBe('agree')
   expect(stepOf('x', undefined, '')).toBe('publish')
   expect(stepOf('', 'x', '')).toBe('adopt')

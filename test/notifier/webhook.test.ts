@@ -104,8 +104,9 @@ describe('a webhook', () => {
       { taken: 0, problem: 'HOST answered 429 (Too Many Requests)', retryAfterMs: 3_600_000 },
     ],
     ['408', 408, {}, { taken: 0, problem: 'HOST answered 408 (Request Timeout)' }],
-    ['404', 404, {}, { taken: 0, problem: 'HOST answered 404 (Not Found)', refused: true }],
-    ['410', 410, {}, { taken: 0, problem: 'HOST answered 410 (Gone)', refused: true }],
+    ['404', 404, {}, { taken: 0, problem: 'HOST answered 404 (Not Found)' }],
+    ['410', 410, {}, { taken: 0, problem: 'HOST answered 410 (Gone)' }],
+    ['422', 422, {}, { taken: 0, problem: 'HOST answered 422 (Unprocessable Entity)', refused: true }],
     ['204', 204, {}, { taken: 1 }],
   ])('that answers %s', async (_what, status, headers, sent) => {
     const server = await listening(({ path }, reply) => {
@@ -150,7 +151,7 @@ describe('a webhook', () => {
 
   it('that refuses everything is asked about once for each event', async () => {
     const server = await listening((_received, reply) => {
-      reply.writeHead(401).end()
+      reply.writeHead(422).end()
       return true
     })
     const channel = webhookTo(server.url('/'))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { tally } from '../../scripts/tally.mjs'
+import { tally, together } from '../../scripts/tally.mjs'
 
 const file = (status: string, ...tests: string[]) => ({
   status,
@@ -18,6 +18,14 @@ describe('the closing line', () => {
   it('counts a file that could not be loaded', () => {
     expect(tally({ testResults: [file('passed', 'passed'), file('failed')] }, 1)).toEqual([
       '1 passed, 1 failed, 0 skipped',
+    ])
+  })
+
+  it('sums several runs, and keeps what was said of each', () => {
+    const passed = tally({ testResults: [file('passed', 'passed', 'pending')] }, 0)
+    expect(together([passed, tally(undefined, 124)])).toEqual([
+      'The run itself ended with status 124 and left no results, see above; that is counted as one failure.',
+      '1 passed, 1 failed, 1 skipped',
     ])
   })
 

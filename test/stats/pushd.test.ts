@@ -119,6 +119,21 @@ describe('netq-stats-pushd', () => {
     expect(await database.gaps()).toEqual([])
   })
 
+  it('takes the largest batches that the store takes, though together they are more than InfluxDB takes at once', async () => {
+    await influx.start()
+    const now = Date.now() - 100_000
+    const most =
+      '"rx_bytes","rx_packets","rx_errs","rx_drop","rx_frame","tx_bytes","tx_packets","tx_errs","tx_drop","tx_colls"'
+    const counters = most.replaceAll('",', '":9223372036854775807,').replace(/$/, ':9223372036854775807')
+    const lines = Array.from({ length: 1000 }, (_, i) => `${'p'.repeat(60)}${i}\t{${counters}}`).join('\n')
+    for (let i = 0; i < 50; i++)
+      await store.admin.xadd(key(), `${now + i}-0`, 'h', 'h'.repeat(200), 't', now + i, 'd', lines)
+    await pushd().step()
+    expect(await database.progress()).toMatchObject({ id: `${now + 49}-0` })
+    expect(await database.counts({ from: now - 60_000, to: now + 60_000 })).toHaveLength(1)
+    expect(said).toEqual([])
+  }, 60_000)
+
   it('notes the time up to which the stream no longer reaches back, until it is filled', async () => {
     await influx.start()
     const now = Date.now() - 100_000

@@ -107,6 +107,7 @@ spine01     swp1         0 bit/s     20 bit/s   0           75          0       
     await expect(between('now', 'yesterday')).rejects.toThrow(
       /^"yesterday" is no time, so nothing was looked up: /,
     )
+    await expect(between('999999w', 'now')).rejects.toThrow(/^that is about \d+ samples of 3 interfaces/)
     await expect(between('5m', '300s')).rejects.toThrow('both times are the same, so nothing was looked up')
   })
 })

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
-import { redisConfig } from '../../src/cluster/redis-conf.ts'
+import { networkRights, redisConfig } from '../../src/cluster/redis-conf.ts'
 import { secretsFrom } from '../../src/config/secrets.ts'
 import { pathsUnder } from '../../src/platform/paths.ts'
 import { connect } from '../../src/store/connection.ts'
@@ -48,6 +48,7 @@ export async function startStore() {
   }
   try {
     await admin!.call('REPLICAOF', 'NO', 'ONE')
+    await admin!.call('ACL', 'SETUSER', 'default', ...networkRights(secrets))
     await loadLibrary(admin!, secrets.prefix)
     return store
   } catch (error) {

@@ -40,6 +40,12 @@ export async function post({ url, body, headers, signal, timeoutMs }: Post): Pro
   return judge(host, response)
 }
 
+/**
+ * The answers that are about this message: it will never be taken. The others of 4xx are about the address or the key (a
+ * revoked webhook, a proxy's 404 overnight), and what is told later is better than lost.
+ */
+const OF_THE_MESSAGE = [400, 413, 415, 422]
+
 function judge(host: string, { ok, status, headers }: Response): Delivery {
   if (ok) return { outcome: 'taken' }
   const words = STATUS_CODES[status]
@@ -50,7 +56,7 @@ function judge(host: string, { ok, status, headers }: Response): Delivery {
       problem: `${answered}: redirects are not followed, as they would take the message elsewhere; write the final address into netq.yml`,
     }
   }
-  if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
+  if (OF_THE_MESSAGE.includes(status)) {
     return { outcome: 'refused', problem: answered }
   }
   const retryAfterMs = waitAskedFor(headers.get('retry-after'))

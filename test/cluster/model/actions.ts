@@ -20,6 +20,12 @@ export function act(action: Action): Step[] {
   ]
   switch (action.do) {
     case 'nothing':
+    // In the model a Redis takes no time to load, and nobody restores a backup.
+    case 'open':
+    case 'put-aside':
+    case 'fence':
+    case 'restore':
+    case 'drop-restore':
       return []
     case 'start-redis': {
       const { as } = action
