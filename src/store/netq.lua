@@ -310,7 +310,7 @@ local function marker(_, args)
   local epoch = math.max(whole(args[1]) or 0, tonumber(known[2] or 0))
   redis.call('HSET', cluster, 'marker-epoch', int(epoch), 'marker-time', int(now))
   -- The newest entry that may be forgotten: who was not told of it will not be.
-  local oldest = redis.call('XREVRANGE', DATA .. 'log', int(args[2] - 1), '-', 'COUNT', 1)[1]
+  local oldest = redis.call('XREVRANGE', DATA .. 'log', int(math.max(0, args[2] - 1)), '-', 'COUNT', 1)[1]
   if oldest then redis.call('HSET', cluster, 'log-lost', oldest[1]) end
   redis.call('XTRIM', DATA .. 'log', 'MINID', '~', args[2])
   redis.call('XTRIM', DATA .. 'stats', 'MINID', '~', args[3])

@@ -129,7 +129,10 @@ describe('completion', () => {
     ['show interfaces lo json', ['count', 'state']],
     ['show interfaces type', ['bond', 'bridge', 'swp']],
     ['sho interfaces type', ['bond', 'bridge', 'swp']],
-    ['config ts', ['add', 'del', 'notifier', 'reset-cluster', 'restart', 'show', 'start', 'status', 'stop']],
+    [
+      'config ts',
+      ['add', 'del', 'notifier', 'reset-cluster', 'restart', 'restore', 'show', 'start', 'status', 'stop'],
+    ],
     ['show interfaces state', []],
     ['nonsense here', []],
   ])('after `%s`', (typed, expected) => {

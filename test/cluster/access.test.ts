@@ -54,6 +54,7 @@ describe('on a telemetry server, a user who is not in the group netq', () => {
     expect(await netq(nobody, 'config', 'ts', 'show', 'server', 'config')).toMatchObject({ status: 0 })
     expect(await netq(nobody, 'config', 'ts', 'status', 'notifier')).toMatchObject({ status: 0 })
     expect(await netq(nobody, 'config', 'ts', 'show', 'notifier')).toMatchObject({ status: 0 })
+    expect(await netq(nobody, 'config', 'ts', 'show', 'notifier', 'json')).toMatchObject({ status: 0 })
   })
 
   it.each([
@@ -61,7 +62,6 @@ describe('on a telemetry server, a user who is not in the group netq', () => {
     [[...addServers, 'dry-run'], 'add server'],
     [['config', 'ts', 'del', 'server', 'yes'], 'del server'],
     [['config', 'ts', 'reset-cluster', 'yes'], 'reset-cluster'],
-    [['config', 'ts', 'show', 'notifier', 'json'], 'show notifier json'],
     [['config', 'ts', 'stop', 'notifier'], 'start|stop|restart notifier'],
   ])('may not change anything: %j', async (words, command) => {
     needsUsers(nobody, program, process.execPath)

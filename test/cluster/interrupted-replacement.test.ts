@@ -43,6 +43,7 @@ describe('a replacement', () => {
       await cluster.newServer('ts04')
       let outside = cluster.named('ts04').address
       let { master: first, order } = await cluster.agreed(three)
+      let kills = 0
       for (const [who, pattern] of sample(`kills in a replacement of ${what}`, steps, 3)) {
         const others = order.split(' ').filter((ip) => ip !== first)
         const [next = '', third = ''] = others
@@ -50,7 +51,7 @@ describe('a replacement', () => {
         const wanted = what === 'a replica' ? [first, next, outside] : [next, third, outside]
         const by = { m: at(stays), n: at(outside), r: at(goes) }
         await cluster.addServers(at(outside).name, wanted)
-        const out = await interrupted(by[who], pattern, by[who], () =>
+        const { out, came } = await interrupted(by[who], pattern, by[who], () =>
           cluster.addServers(at(what === 'a replica' ? next : third).name, wanted),
         )
         expect(out).not.toContain('Now run the same command')
@@ -60,7 +61,9 @@ describe('a replacement', () => {
         await cluster.single(at(goes).name)
         ;({ master: first, order } = now)
         outside = goes
+        if (came) kills += 1
       }
+      expect(kills).toBeGreaterThanOrEqual(2)
       expect(await cluster.verdict(order.split(' ').map((ip) => at(ip).name))).toBe('')
     },
   )

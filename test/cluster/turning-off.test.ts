@@ -36,10 +36,11 @@ describe('HA is turned off', () => {
     const [one, two] = [cluster.named('ts01'), cluster.named('ts02')]
     await signal(two, 'sentinel', 'SIGSTOP')
     let answer: ReturnType<typeof turnOff> | undefined
-    await interrupted(one, /commit: /, one, () => {
+    const { came } = await interrupted(one, /commit: /, one, () => {
       answer = turnOff('ts03')
       return answer
     })
+    expect(came).toBe(true)
     expect(await answer).toMatchObject({ status: 0, out: expect.stringMatching(/HA mode is off\.\n$/) })
     await expectOff('ts01', 'ts02', 'ts03')
   })
