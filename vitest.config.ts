@@ -27,7 +27,8 @@ export default defineConfig(({ mode }) => ({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Two: most of a server's test is waiting. Statuses are polled for, so that a busy second is no failure.
-    maxWorkers: 2,
+    // Booted machines have one network between them.
+    maxWorkers: mode === 'machines' ? 1 : 2,
     // A machine that others load too stalls servers for seconds; the second try is shown as one.
     retry: process.env.CI ? 1 : 0,
     reporters: json ? [...shown, ['json', { outputFile: json }]] : [...shown],
