@@ -10,6 +10,7 @@ import { LabCluster } from './cluster.ts'
 import { formCluster, ok } from './form.ts'
 import { portsInUse } from './preflight.ts'
 import { Progress } from './progress.ts'
+import { signalled } from './signalled.ts'
 import { until } from './until.ts'
 
 const ADDRESSES = ['127.0.0.5', '127.0.0.6', '127.0.0.7']
@@ -153,19 +154,6 @@ function otherDemo(): number | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Resolves at the first signal to stop; until then the process stays. */
-function signalled(): Promise<void> {
-  const stay = setInterval(() => {}, 60_000)
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        clearInterval(stay)
-        resolve()
-      })
-    }
-  })
 }
 
 function relativeTo(path: string): string {

@@ -5,6 +5,7 @@ import { sentenceOf } from '../src/platform/log.ts'
 import { baseImage, OPERATOR, whyNoMachines } from './base-image.ts'
 import { MachineSet, PAGE } from './machine-set.ts'
 import { Progress } from './progress.ts'
+import { signalled } from './signalled.ts'
 
 const usage = `Usage: npm run lab -- machines
   boots the page's machines (${PAGE.map(({ name }) => name).join(', ')}) with netq's packages, until Ctrl-C
@@ -62,19 +63,6 @@ Ctrl-C switches them off and removes them.\n`)
     set?.remove()
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** Resolves at the first signal to stop; until then the process stays. */
-function signalled(): Promise<void> {
-  const stay = setInterval(() => {}, 60_000)
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        clearInterval(stay)
-        resolve()
-      })
-    }
-  })
 }
 
 process.exitCode = await main(process.argv.slice(2))
