@@ -1,4 +1,4 @@
-/** Bundles the programs: src/cmd/<name>.ts, lab/demo.ts, lab/machines.ts and bench/bench.ts to dist/<name>.js (netq.cjs), each with all that it imports but npm packages. */
+/** Bundles the programs: src/cmd/<name>.ts, lab/demo.ts, lab/machines.ts, those of lab/faults and bench/bench.ts to dist/<name>.js (netq.cjs), each with all that it imports but npm packages. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -99,6 +99,10 @@ function entriesIn(root) {
     ...programs.sort().map((name) => `src/cmd/${name}`),
     'lab/demo.ts',
     'lab/machines.ts',
+    'lab/faults/faults.ts',
+    'lab/faults/fault-run.ts',
+    'lab/faults/fault-agent.ts',
+    'lab/faults/fault-door.ts',
     'bench/bench.ts',
   ]
 }
@@ -122,7 +126,7 @@ function removeOthers(root, entries) {
  */
 function digestOf(root) {
   const hash = createHash('sha256')
-  const sources = ['src', 'lab'].flatMap((top) => filesBelow(join(root, top))).sort()
+  const sources = ['src', 'lab', 'bench'].flatMap((top) => filesBelow(join(root, top))).sort()
   for (const path of [...sources, join(root, 'package-lock.json'), join(root, 'scripts/build.mjs')]) {
     hash.update(`${path}\0`).update(readFileSync(path)).update('\0')
   }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
 import { Agent } from '../agent/agent.ts'
 import { Collector } from '../agent/collector.ts'
 import { readSample } from '../agent/stats.ts'
@@ -9,6 +10,10 @@ import { pathsUnder } from '../platform/paths.ts'
 import { onStopSignal, Releasers } from '../platform/releasers.ts'
 import { tables } from '../tables/index.ts'
 import { VERSION } from '../version.ts'
+
+// A switch has little memory and a reading of a large table is all garbage a moment later: with 10,000 routes that change
+// 110 MB instead of 290 MB, at 2.6 times the processor time of such a reading (measured), which the rest after it bounds.
+setFlagsFromString('--optimize-for-size')
 
 const releasers = new Releasers()
 const manager = serviceManager()

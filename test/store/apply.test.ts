@@ -62,6 +62,22 @@ describe('netq_apply', () => {
     ])
   })
 
+  test('carries several changes of a row out in their order, and logs for each the row before', async () => {
+    const { host, apply, state, log } = await agent()
+    const lines = [
+      'P\tlink\tswp1\t{"mtu":1}',
+      'P\tlink\tswp1\t{"mtu":2}',
+      'D\tlink\tswp1',
+      'P\tlink\tswp1\t{"mtu":3}',
+    ]
+    await apply(0, 1, `${lines.join('\n')}\n`)
+    expect(await state()).toEqual({ swp1: '{"mtu":3}' })
+    expect(await log()).toEqual([`0>1 ${lines.join('\n')}`])
+    const entries = (await store.admin.xrange(keys.log, '-', '+')) as [string, string[]][]
+    const fields = entries.find(([, [, name]]) => name === host)![1]
+    expect(fields[fields.indexOf('o') + 1]).toBe('\n{"mtu":1}\n{"mtu":2}\n')
+  })
+
   test('answers a batch that it has with its mark, and changes nothing', async () => {
     const { apply, state, log } = await agent()
     await apply(0, 1, 'P\tlink\tswp1\t{"mtu":1}')
