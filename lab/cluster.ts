@@ -29,17 +29,20 @@ export class LabCluster {
   /**
    * @param program the bundled command line, dist/netq.cjs
    * @param inside see childServices; by address
+   * @param environment see LabServer; by address
    */
   constructor(
     folder: string,
     addresses: readonly string[],
     program: string,
     inside: (address: string) => readonly string[] = () => [],
+    environment: (address: string) => NodeJS.ProcessEnv = () => ({}),
   ) {
     this.folder = folder
-    this.servers = addresses.map(
-      (address, i) => new LabServer(`ts0${i + 1}`, address, join(folder, `ts0${i + 1}`), inside(address)),
-    )
+    this.servers = addresses.map((address, i) => {
+      const name = `ts0${i + 1}`
+      return new LabServer(name, address, join(folder, name), inside(address), environment(address))
+    })
     this.node = pathsUnder(join(folder, 'node'))
     this.nodeServices = childServices(this.node)
     this.places = join(folder, 'places.json')

@@ -35,7 +35,8 @@ export class LabNetwork {
   private readonly prefix: string
   private readonly hosts: readonly Host[]
   private readonly remover = () => this.remove()
-  private readonly cuts = new Set<string>()
+  /** "<from> <to>" -> how many cuts of this direction are in force: each is mended by whoever made it. */
+  private readonly cuts = new Map<string, number>()
 
   /** @param prefix how the names of the namespaces begin, e.g. `nqt-x1-` */
   constructor(prefix: string, hosts: readonly Host[]) {
@@ -72,14 +73,58 @@ export class LabNetwork {
 
   /** These two do not reach each other any more; the others do. */
   partition(a: string, b: string): void {
-    for (const [at, other] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      if (this.cuts.has(`${at} ${other}`)) continue
-      ip(...this.neighbour(at, 'replace', other), 'lladdr', NOBODY, 'nud', 'permanent')
-      this.cuts.add(`${at} ${other}`)
-    }
+    this.cut(a, b)
+    this.cut(b, a)
+  }
+
+  /** What `from` sends does not reach `to` any more; the other direction is as it was. */
+  cut(from: string, to: string): void {
+    const cuts = this.cuts.get(`${from} ${to}`) ?? 0
+    if (cuts === 0) ip(...this.neighbour(from, 'replace', to), 'lladdr', NOBODY, 'nud', 'permanent')
+    this.cuts.set(`${from} ${to}`, cuts + 1)
+  }
+
+  /** Takes one cut of this direction back. */
+  mend(from: string, to: string): void {
+    const cuts = this.cuts.get(`${from} ${to}`) ?? 0
+    if (cuts === 1) ip(...this.neighbour(from, 'delete', to))
+    if (cuts > 1) this.cuts.set(`${from} ${to}`, cuts - 1)
+    else this.cuts.delete(`${from} ${to}`)
+  }
+
+  /**
+   * What this host sends goes through a narrow line with a short queue: it comes late, and what is too much is lost. (Loss
+   * and delay by themselves would take netem, which not every kernel has.)
+   * @param rate as `tc` writes it, e.g. `1mbit`
+   * @param queueMs how much may wait, in milliseconds of that rate
+   */
+  narrow(address: string, rate: string, queueMs: number): void {
+    tc(
+      '-n',
+      this.namespace(this.host(address).name),
+      'qdisc',
+      'replace',
+      'dev',
+      'eth0',
+      'root',
+      'tbf',
+      'rate',
+      rate,
+      'burst',
+      '4kb',
+      'latency',
+      `${queueMs}ms`,
+    )
+  }
+
+  /** The line is as wide as before. */
+  widen(address: string): void {
+    tc('-n', this.namespace(this.host(address).name), 'qdisc', 'delete', 'dev', 'eth0', 'root')
+  }
+
+  /** Every address in this network. */
+  get addresses(): string[] {
+    return this.hosts.map(({ address }) => address)
   }
 
   /** This host reaches nobody any more. */
@@ -89,7 +134,7 @@ export class LabNetwork {
 
   /** Everybody reaches everybody again. */
   heal(): void {
-    for (const cut of this.cuts) {
+    for (const cut of this.cuts.keys()) {
       const [at = '', other = ''] = cut.split(' ')
       ip(...this.neighbour(at, 'delete', other))
     }
@@ -131,11 +176,13 @@ export const SPARE_ADDRESS = '10.99.1.8'
  * A cluster whose three servers are hosts of a network of their own, which has a fourth for agents and a spare one. The
  * network has to be created before the cluster is started, and removed after it was stopped.
  * @param prefix see LabNetwork
+ * @param environment see LabServer; by address
  */
 export function clusterInNamespaces(
   prefix: string,
   folder: string,
   program: string,
+  environment?: (address: string) => NodeJS.ProcessEnv,
 ): { cluster: LabCluster; network: LabNetwork } {
   const servers = [5, 6, 7].map((last, i) => ({ name: `ts0${i + 1}`, address: `10.99.1.${last}` }))
   const network = new LabNetwork(prefix, [
@@ -144,12 +191,22 @@ export function clusterInNamespaces(
     { name: 'agents', address: AGENTS_ADDRESS },
   ])
   const addresses = servers.map(({ address }) => address)
-  const cluster = new LabCluster(folder, addresses, program, (address) => network.inside(address))
+  const cluster = new LabCluster(
+    folder,
+    addresses,
+    program,
+    (address) => network.inside(address),
+    environment,
+  )
   return { cluster, network }
 }
 
 function ip(...argv: string[]): string {
   return execFileSync('ip', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function tc(...argv: string[]): string {
+  return execFileSync('tc', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 function endNow(pid: number): void {

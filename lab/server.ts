@@ -18,12 +18,25 @@ export class LabServer {
   /** What is started with the server beyond what it cannot be without, in this order. */
   extras: readonly ServiceName[] = []
 
-  /** @param inside see childServices */
-  constructor(name: string, address: string, root: string, inside: readonly string[] = []) {
+  /**
+   * @param inside see childServices
+   * @param environment of its processes, on top of that of this one
+   */
+  constructor(
+    name: string,
+    address: string,
+    root: string,
+    inside: readonly string[] = [],
+    environment: NodeJS.ProcessEnv = {},
+  ) {
     this.name = name
     this.address = address
     this.paths = pathsUnder(root)
-    this.services = childServices(this.paths, { ...process.env, NETQ_ADDRESS: address }, inside)
+    this.services = childServices(
+      this.paths,
+      { ...process.env, ...environment, NETQ_ADDRESS: address },
+      inside,
+    )
   }
 
   async start(): Promise<void> {

@@ -21,7 +21,7 @@ const vitest = (/** @type {string[]} */ ...args) =>
 /** Builds the packages, and then runs what needs them. @param {() => Promise<number>} next */
 const withPackages = async (next) => (await runs('scripts/deb.mjs')([])) || next()
 
-/** @typedef {'system' | 'machines' | 'bundles'} Need */
+/** @typedef {'system' | 'machines' | 'clocks' | 'bundles'} Need */
 /** @type {Record<string, { needs: Need[], run: (args: string[]) => Promise<number> }>} */
 const targets = {
   demo: { needs: ['system', 'bundles'], run: runs('dist/demo.js') },
@@ -36,6 +36,7 @@ const targets = {
     needs: ['system', 'machines', 'bundles'],
     run: (args) => withPackages(() => runs('dist/machines.js')(args)),
   },
+  faults: { needs: ['system', 'clocks', 'bundles'], run: runs('dist/faults.js') },
   check: { needs: [], run: () => check(root) },
   build: { needs: ['bundles'], run: async () => 0 },
   deb: { needs: ['bundles'], run: runs('scripts/deb.mjs') },
@@ -69,7 +70,8 @@ async function main([name = '', ...args]) {
  * @param {readonly Need[]} needs
  */
 async function setUp(needs) {
-  if (needs.includes('system')) await ensureSystem({ machines: needs.includes('machines') })
+  if (needs.includes('system'))
+    await ensureSystem({ machines: needs.includes('machines'), clocks: needs.includes('clocks') })
   const current = () => modulesAreCurrent(root) && (!needs.includes('bundles') || bundlesAreCurrent(root))
   if (current()) return
   await withLock(join(root, 'dist/.lock'), async (lock) => {

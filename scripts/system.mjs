@@ -20,6 +20,12 @@ const needed = [
 const influx = ['influxd', 'influxdb']
 
 /**
+ * What sets the clock of one server of the fault harness: without it there are no jumps of clocks, and all else works.
+ * @type {typeof influx}
+ */
+const faketime = ['faketime', 'faketime']
+
+/**
  * What booting machines takes on top of that. Only root can boot them, so it is asked for only then.
  * @type {typeof needed}
  */
@@ -71,12 +77,12 @@ export function planSystem({ has, root, terminal, freeSudo }, wanted = needed) {
 }
 
 /**
- * Decides whether InfluxDB is to be installed: only where that takes no password and the system offers it.
+ * Decides whether something that is good to have is to be installed: only where that takes no password and the system
+ * offers it.
  * @param {Pick<Probes, 'has' | 'root' | 'freeSudo'> & { offers: (debianPackage: string) => boolean }} probes
  * @returns {Exclude<Plan, { act: 'refuse' }>}
  */
-export function planInflux({ has, root, freeSudo, offers }) {
-  const [program, debianPackage] = influx
+export function planExtra({ has, root, freeSudo, offers }, [program, debianPackage] = influx) {
   if (has(program) || !has('apt-get') || !offers(debianPackage)) return { act: 'nothing' }
   if (root) return { act: 'install', packages: [debianPackage], as: [] }
   if (has('sudo') && freeSudo()) return { act: 'install', packages: [debianPackage], as: ['sudo', '-n'] }
@@ -84,7 +90,7 @@ export function planInflux({ has, root, freeSudo, offers }) {
 }
 
 /** Installs what is missing; nothing is said or done when nothing is. Throws a Sentence if that is not possible. */
-export async function ensureSystem({ machines = false } = {}) {
+export async function ensureSystem({ machines = false, clocks = false } = {}) {
   const probes = {
     has: onPath,
     root: process.getuid?.() === 0,
@@ -94,12 +100,16 @@ export async function ensureSystem({ machines = false } = {}) {
   const plan = planSystem(probes, machines && probes.root ? [...needed, ...neededForMachines] : needed)
   if (plan.act === 'refuse') throw new Sentence(plan.sentence)
   if (plan.act === 'install') await install(plan)
-  const extra = planInflux({ ...probes, offers })
-  if (extra.act !== 'install') return
-  await install(extra).catch((error) => {
-    if (!(error instanceof Sentence)) throw error
-    console.error(`${error.message} There will be no interface statistics.`)
-  })
+  const ensureExtra = async (/** @type {typeof influx} */ extra, /** @type {string} */ without) => {
+    const more = planExtra({ ...probes, offers }, extra)
+    if (more.act !== 'install') return
+    await install(more).catch((error) => {
+      if (!(error instanceof Sentence)) throw error
+      console.error(`${error.message} ${without}`)
+    })
+  }
+  await ensureExtra(influx, 'There will be no interface statistics.')
+  if (clocks) await ensureExtra(faketime, 'There will be no jumps of clocks.')
 }
 
 /**

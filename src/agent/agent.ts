@@ -40,8 +40,8 @@ export interface AgentOptions {
    * What it throws is logged, and the next sample is taken all the same.
    */
   readonly sample?: { lines(): string[]; everyMs?: number }
-  /** Told of every batch when it is spooled, and of every number when it is acknowledged: for checkers. */
-  readonly watch?: { spooled?(batch: Batch): void; acknowledged?(seq: number): void }
+  /** Told of every batch when it is spooled, and of every number when this server acknowledges it: for checkers. */
+  readonly watch?: { spooled?(batch: Batch): void; acknowledged?(seq: number, ip: string): void }
 }
 
 const SPOOL_CAP_BYTES = 256 * 1024 * 1024
@@ -112,7 +112,7 @@ export class Agent {
         if (this.lossPending) this.fullReading()
         this.lossPending = false
       },
-      onAcknowledged: (seq) => options.watch?.acknowledged?.(seq),
+      onAcknowledged: (seq, ip) => options.watch?.acknowledged?.(seq, ip),
     })
     this.readings = options.readings((table, rows) => this.take(table, rows))
     this.pusher.start()

@@ -45,8 +45,8 @@ export interface PusherParts {
   onFullReadingDue(): void
   /** All that was spooled is with the store. */
   onCaughtUp(): void
-  /** Everything up to this batch is acknowledged: applied, and on a replica where there are any. */
-  onAcknowledged?(seq: number): void
+  /** Everything up to this batch is acknowledged by this master: applied, and on a replica where there are any. */
+  onAcknowledged?(seq: number, ip: string): void
 }
 
 /**
@@ -185,7 +185,7 @@ export class Pusher {
       try {
         const standing = await session.push(batches, resentUpTo)
         sent = last
-        this.acknowledge(standing.mark)
+        this.acknowledge(standing.mark, session.ip)
         this.parts.onStanding(standing)
       } catch (error) {
         if (!(error instanceof BatchRefused)) throw error
@@ -208,12 +208,12 @@ export class Pusher {
     this.checkpoints.splice(0, this.checkpoints.length, ...known)
     if (fullReading) this.parts.onFullReadingDue()
     this.say('connected', `connected to the master ${session.ip}`, found.tried, session.ip)
-    this.acknowledge(standing.mark)
+    this.acknowledge(standing.mark, session.ip)
   }
 
-  private acknowledge(mark: number): void {
+  private acknowledge(mark: number, ip: string): void {
     this.acknowledged = mark
-    this.parts.onAcknowledged?.(mark)
+    this.parts.onAcknowledged?.(mark, ip)
   }
 
   private async trim(session: Session): Promise<void> {

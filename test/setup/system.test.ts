@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planInflux, planSystem } from '../../scripts/system.mjs'
+import { planExtra, planSystem } from '../../scripts/system.mjs'
 
 const debian = ['apt-get', 'redis-server', 'redis-sentinel', 'ip', 'openssl']
 
@@ -64,7 +64,7 @@ describe('the programs of the system', () => {
 describe('InfluxDB', () => {
   const installed = { act: 'install', packages: ['influxdb'] }
   const decide = (programs: readonly string[], root: boolean, freeSudo: boolean, offered = true) =>
-    planInflux({
+    planExtra({
       has: (program) => programs.includes(program),
       root,
       freeSudo: () => freeSudo,

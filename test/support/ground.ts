@@ -101,7 +101,7 @@ export class Ground {
     const load = new Load({ ...made, servers, folder }, this.network?.inside(AGENTS_ADDRESS))
     this.loads.push(load)
     load.start()
-    await until('changes are acknowledged', 10_000, async () => (await load.acknowledged()) > 10 * made.count)
+    await until('changes are acknowledged', 30_000, async () => (await load.acknowledged()) > 10 * made.count)
     return load
   }
 

@@ -4,12 +4,12 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { PlainWriter } from '../../lab/faults/plain-writer.ts'
 import { History } from '../../lab/history.ts'
 import { LabServer } from '../../lab/server.ts'
 import { syntheticAgent } from '../../lab/synthetic.ts'
 import { sentenceOf } from '../../src/platform/log.ts'
 import type { LoadCalls, Made } from './load.ts'
-import { PlainWriter } from './plain-writer.ts'
 
 const made = JSON.parse(process.argv[2]!) as Made
 const history = new History()
@@ -25,7 +25,10 @@ const agents =
     : []
 const writers =
   made.kind === 'plain'
-    ? hosts.map((host) => new PlainWriter(host, made.servers, made.replicas ?? 0, history))
+    ? hosts.map(
+        (host) =>
+          new PlainWriter(host, made.servers, { replicas: made.replicas ?? 0, watch: history.watch(host) }),
+      )
     : []
 
 const calls: LoadCalls = {

@@ -1,37 +1,15 @@
-import { closeSync, openSync, readSync, statSync, watch } from 'node:fs'
 import { connect } from 'node:net'
+import { type Forget, whenWritten } from '../../lab/moments.ts'
 import type { LabServer } from '../../lab/server.ts'
 import { readSecrets } from '../../src/config/secrets.ts'
 import { ADMIN, REDIS_PORT } from '../../src/store/names.ts'
 
-/** Ends the waiting for a moment. */
-type Forget = () => void
-
 /**
  * Strikes once, at the moment in which cts-auth of this server logs a line that matches: what it decides it logs before it
- * does it. A millisecond or two pass until then (inotify), so that what the line announces has begun or is about to.
+ * does it, so that what the line announces has begun or is about to.
  */
 export function whenLogged(server: LabServer, pattern: RegExp, strike: () => void): Forget {
-  const path = server.paths.ctsAuthLog
-  const file = openSync(path, 'r')
-  let at = statSync(path).size
-  let over = false
-  const forget = () => {
-    if (over) return
-    over = true
-    watcher.close()
-    closeSync(file)
-  }
-  const watcher = watch(path, () => {
-    if (over) return
-    const bytes = Buffer.alloc(64 * 1024)
-    const read = readSync(file, bytes, 0, bytes.length, at)
-    at += read
-    if (!pattern.test(bytes.toString('utf8', 0, read))) return
-    strike()
-    forget()
-  })
-  return forget
+  return whenWritten(server.paths.ctsAuthLog, pattern, strike)
 }
 
 /**
