@@ -120,6 +120,13 @@ const clusterCommands: readonly Command[] = [
     request: (args) => ({ path: '/v1/servers/delete', body: confirmOf(args) }),
   },
   {
+    usage: 'config ts step-down',
+    summary: 'Hand over from this server, if it is the master, to the next that is in step; the list stays',
+    where: 'cts-auth',
+    changes: true,
+    request: () => ({ path: '/v1/step-down', body: {} }),
+  },
+  {
     usage: 'config ts reset-cluster [yes]',
     summary: "Make the Sentinels' state anew; data are never touched",
     where: 'cts-auth',

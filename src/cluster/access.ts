@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   '/v1/restore': 'netq config ts restore',
   '/v1/servers': 'netq config ts add server',
   '/v1/servers/delete': 'netq config ts del server',
+  '/v1/step-down': 'netq config ts step-down',
 }
 /** Questions of the other daemons of this server, every few seconds: not worth a line each. */
 const QUIET = ['/v1/stats/ask']

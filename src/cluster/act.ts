@@ -13,10 +13,12 @@ import { call } from './call.ts'
 import { handOver } from './hand-over.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
-import { networkRights, type RedisRole, redisConfig } from './redis-conf.ts'
+import { networkRights, type RedisRole, redisConfig, redisMark } from './redis-conf.ts'
 import { Restores } from './restores.ts'
 import { Retention } from './retention.ts'
-import { startSentinel } from './sentinel-start.ts'
+import { sentinelMark } from './sentinel-conf.ts'
+import { hastenSentinel, startSentinel } from './sentinel-start.ts'
+import { isOfOthers } from './settings-mark.ts'
 import type { ClusterState } from './state.ts'
 import { sendAway } from './strangers.ts'
 import type { Action, ClusterList, Refusal, View } from './types.ts'
@@ -41,8 +43,10 @@ export class Actor {
   private sentinelStart: Promise<void> | undefined
   /** The last change that this server refused, as the master. */
   refusal: Refusal | undefined
+  /** What was started by another version of this software with other settings, and has not been started since. */
+  readonly outdated: Set<'redis' | 'sentinel'>
   /** Why this server is the master, for the history; said once, with the next mark. */
-  becameMasterBy = FAILOVER
+  becameMasterBy: string
 
   constructor(parts: {
     paths: Paths
@@ -62,6 +66,13 @@ export class Actor {
     this.peers = parts.peers
     this.secrets = parts.secrets
     this.log = parts.log
+    // A single server that is the master under another address than before has just been given that.
+    this.becameMasterBy = this.state.desired?.formed ? FAILOVER : 'this server was given its address'
+    const { redisConfig: redis, sentinelConfig: sentinel } = parts.paths
+    this.outdated = new Set([
+      ...(isOfOthers(redis, redisMark) ? (['redis'] as const) : []),
+      ...(isOfOthers(sentinel, sentinelMark) ? (['sentinel'] as const) : []),
+    ])
     this.restores = new Restores(parts)
   }
 
@@ -100,8 +111,14 @@ export class Actor {
           this.log,
         )
         return this.services.stop('sentinel')
+      case 'stop-redis':
+        return this.services.stop('redis')
+      case 'hasten-sentinel':
+        return hastenSentinel(this.local)
       case 'ask-failover':
-        return this.required(this.peers).failover(action.of)
+        return this.askFailover(action.of, view)
+      case 'fail-over':
+        return this.failover(action.from)
       case 'prioritize':
         await (await this.local.redis()).config('SET', 'replica-priority', action.priority)
         return
@@ -134,7 +151,14 @@ export class Actor {
     }
   }
 
-  /** Has the Sentinel of this server fail over from the master `ip`, on the word of that server that it is dead. */
+  /** Asks `helper`, and has the others look at once: they have to follow whom its Sentinel promotes. */
+  private async askFailover(helper: string, view: View): Promise<void> {
+    const peers = this.required(this.peers)
+    await peers.failover(helper)
+    for (const ip of view.peers.keys()) if (ip !== helper) void peers.hurry(ip).catch(() => {})
+  }
+
+  /** Has the Sentinel of this server fail over from the master `ip`, which is dead: its own server, or a majority, says so. */
   async failover(ip: string): Promise<void> {
     const sentinel = await this.local.sentinel()
     const [named] = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as string[]
@@ -149,6 +173,7 @@ export class Actor {
     mkdirSync(this.paths.ctsLogs, { recursive: true })
     replaceFile(this.paths.redisConfig, redisConfig(this.paths, this.secrets, role), 0o600)
     await this.services.start('redis')
+    this.outdated.delete('redis')
   }
 
   private async follow(master: string): Promise<void> {
@@ -279,6 +304,9 @@ export class Actor {
         const { order, clusterId } = this.state.desired!
         const watch = { address: this.required(this.address), order, clusterId, master, epoch }
         return startSentinel(this.paths, this.secrets, this.services, this.local, watch)
+      })
+      .then(() => {
+        this.outdated.delete('sentinel')
       })
       .finally(() => {
         if (this.sentinelStart === start) this.sentinelStart = undefined

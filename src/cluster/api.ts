@@ -27,6 +27,7 @@ import { resetCluster } from './repair.ts'
 import { restoreBackup } from './restore.ts'
 import { serverDetail, serverLines, serversJson, serversText } from './servers-view.ts'
 import type { ClusterState } from './state.ts'
+import { stepDown } from './step-down.ts'
 import type { Proposal } from './types.ts'
 
 export interface ApiParts {
@@ -71,6 +72,9 @@ export function configurationApi(parts: ApiParts): FastifyInstance {
   })
   server.post<{ Body: ConfirmRequest }>('/v1/reset', async (call, reply) => {
     return streamed(reply, (say) => resetCluster(parts, call.body?.yes === true, say))
+  })
+  server.post('/v1/step-down', async (_call, reply) => {
+    return streamed(reply, (say) => stepDown(parts, say))
   })
   server.post<{ Body: RestoreRequest }>('/v1/restore', async (call, reply) => {
     const { file, yes } = call.body ?? {}

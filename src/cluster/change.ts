@@ -20,6 +20,9 @@ export function decideChange(
 ): Decision | { wait: string } | undefined {
   const restore = putAside(view) ?? dropStaged(view, members)
   if (restore) return restore
+  const { stepsDown } = view.mine
+  if (stepsDown?.to !== undefined)
+    return switchOver(view, members, stepsDown.to, (sentence) => ({ wait: sentence }))
   const proposal = nextProposal(view, members)
   if (!proposal) return undefined
   const refuse = (sentence: string): Decision => ({
@@ -54,6 +57,10 @@ export function decideChange(
 
 /** The server that a change makes the master next; it prepares for that itself. */
 export function wantedMaster(view: View, members: Reports): string | undefined {
+  const givesWay = [...members.values()].find(
+    (r) => r.stepsDown?.to !== undefined && r.redis?.role === 'master',
+  )
+  if (givesWay) return givesWay.stepsDown?.to
   const proposal = nextProposal(view, members)
   if (!proposal || proposal.restore !== undefined) return undefined
   if (proposal.base !== view.mine.desired!.generation) return undefined
@@ -87,7 +94,7 @@ function switchOver(
   view: View,
   members: Reports,
   to: string,
-  refuse: (sentence: string) => Decision,
+  refuse: (sentence: string) => Decision | { wait: string },
 ): Decision | { wait: string } {
   const report = members.get(to)
   const replica = view.mine.redis!.replicas.find(({ ip }) => ip === to)

@@ -3,9 +3,10 @@ import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Services } from '../platform/services.ts'
 import { type Actor, FAILOVER } from './act.ts'
 import { decide } from './decide.ts'
+import { Durations } from './durations.ts'
 import type { LocalConnections } from './local.ts'
+import { MasterWatch } from './master-watch.ts'
 import type { PeerClient } from './peers.ts'
-import { namedBySentinels } from './picture.ts'
 import { observe } from './report.ts'
 import type { ClusterState } from './state.ts'
 import type { Decision, Seen, ServerReport, View } from './types.ts'
@@ -13,10 +14,10 @@ import type { Decision, Seen, ServerReport, View } from './types.ts'
 /** How soon the loop looks again: after an action, and when all is in order; milliseconds. */
 const AFTER_ACTION_MS = 50
 const AT_REST_MS = 500
+/** The same while there is no master: until writes are taken again, every look counts. */
+const LEADERLESS_MS = 60
 /** How long a change may wait, e.g. for a new server's own operator, in milliseconds. */
 const PROPOSAL_MS = 3600 * 1000
-/** For how long whoever stages a backup may be silent between two parts of it, in milliseconds. */
-const STAGING_MS = 5000
 /** The master marks its copy this often, in milliseconds; netq.lua reckons with it. */
 const MARK_MS = 1000
 
@@ -46,20 +47,15 @@ export class Controller {
   private stopped = false
   private hurried = false
   private round: Promise<void> = Promise.resolve()
-  private leaderSeen = Date.now()
-  private ownMasterSeen: number | undefined
-  private straySince: number | undefined
-  private rivalSince: number | undefined
-  private stagedOrphanSince: number | undefined
-  private noQuorumSince: number | undefined
-  private settledAs = ''
+  private readonly durations = new Durations(() => Date.now())
   private marked = 0
-  private sentinelRestarted = 0
-  private restartedFor: readonly string[] = []
   private candidatesSeen: readonly string[] = []
   private greets: readonly string[] = []
+  private readonly masterWatch: MasterWatch
   private readonly outcomes = new Map<string, string>()
   private lastWhy = ''
+  /** Set by whoever asks this server to give way (step-down.ts); `until` is in ms since the epoch. */
+  stepsDown: { readonly to?: string; readonly until: number } | undefined
   /** The last decision, for operators. */
   decision: Decision = { action: { do: 'nothing' }, why: 'starting' }
   /** What kept the last action from being done, in a sentence. */
@@ -84,6 +80,7 @@ export class Controller {
     this.local = parts.local
     this.state = parts.state
     this.peers = parts.peers
+    this.masterWatch = new MasterWatch(parts.local.address)
     this.actor = parts.actor
     this.log = parts.log
     this.watch = parts.watch
@@ -111,9 +108,13 @@ export class Controller {
 
   /** What this server says of itself now. */
   async report(): Promise<ServerReport> {
-    const { sentinel, ...observed } = await observe(this.services, this.local, this.actor.secrets.prefix)
-    const now = Date.now()
-    this.noQuorumSince = sentinel && !sentinel.quorum ? (this.noQuorumSince ?? now) : undefined
+    const { sentinel, redis, ...observed } = await observe(
+      this.services,
+      this.local,
+      this.actor.secrets.prefix,
+    )
+    const lost = await this.masterWatch.look(redis)
+    const noQuorumMs = this.durations.withoutQuorum(sentinel)
     return {
       ip: this.self,
       version: this.version,
@@ -122,12 +123,15 @@ export class Controller {
       ...(this.state.proposal ? { proposal: this.state.proposal } : {}),
       ...(this.actor.refusal ? { refusal: this.actor.refusal } : {}),
       ...(this.state.left ? { left: this.state.left } : {}),
+      ...(this.actor.outdated.size > 0 ? { outdated: [...this.actor.outdated] } : {}),
       ...(this.actor.restores.aside ? { aside: this.actor.restores.aside } : {}),
+      ...(this.stepsDown && this.stepsDown.until > Date.now() ? { stepsDown: this.stepsDown } : {}),
       greets: this.greets,
       voted: this.state.vote.epoch,
       doing: this.problem ?? this.decision.why,
       ...observed,
-      ...(sentinel ? { sentinel: { ...sentinel, noQuorumMs: now - (this.noQuorumSince ?? now) } } : {}),
+      ...(redis ? { redis: lost ? { ...redis, lost } : redis } : {}),
+      ...(sentinel ? { sentinel: { ...sentinel, noQuorumMs } } : {}),
     }
   }
 
@@ -171,24 +175,21 @@ export class Controller {
     try {
       const [mine, peers] = await Promise.all([this.report(), this.askPeers()])
       this.settleProposal(mine, peers)
-      const view = this.view(mine, peers)
+      const view = this.durations.view(this.self, mine, peers)
+      if (mine.redis?.role === 'replica') this.actor.becameMasterBy = FAILOVER
       this.watch.looked(view, asked)
       this.decision = decide(view)
       const { action, why } = this.decision
       if (why !== this.lastWhy) this.log.info(`${action.do}: ${why}`)
       this.lastWhy = why
       if (action.do === 'mark') {
-        if (Date.now() - this.marked < MARK_MS - 100) return AT_REST_MS
+        if (Date.now() - this.marked < MARK_MS - 100) return this.pause()
         await this.actor.act(action, view)
         this.marked = Date.now()
       } else {
         await this.actor.act(action, view)
         acted = action.do !== 'nothing'
-        if (action.do === 'settle') this.settledAs = settlement(mine)
-        if (action.do === 'stop-sentinel') {
-          this.sentinelRestarted = Date.now()
-          this.restartedFor = action.strangers ?? []
-        }
+        this.durations.done(action, mine)
       }
       if (this.problem) this.log.info('that works again')
       this.problem = undefined
@@ -199,7 +200,12 @@ export class Controller {
     } finally {
       this.watch.roundEnded()
     }
-    return acted ? AFTER_ACTION_MS : AT_REST_MS
+    return acted ? AFTER_ACTION_MS : this.pause()
+  }
+
+  private pause(): number {
+    const urgent = this.durations.urgent(this.state.desired?.formed === true, this.masterWatch.alarmed)
+    return urgent ? LEADERLESS_MS : AT_REST_MS
   }
 
   /** A proposal of this server ends here: carried out, refused by the master, or overtaken by another change. */
@@ -233,58 +239,9 @@ export class Controller {
     this.log.info(outcome || made)
     this.state.dropProposal()
   }
-
-  private view(mine: ServerReport, peers: Map<string, Seen>): View {
-    const now = Date.now()
-    const reports = new Map(
-      [...peers].flatMap(([ip, seen]) => ('report' in seen ? [[ip, seen.report] as const] : [])),
-    )
-    reports.set(this.self, mine)
-    if ([...reports.values()].some((r) => r.redis?.role === 'master' && r.desired?.formed))
-      this.leaderSeen = now
-    const masters = [...reports.values()].filter(
-      (r) => r.redis?.role === 'master' && r.desired?.formed,
-    ).length
-    this.rivalSince = masters > 1 && mine.redis?.role === 'master' ? (this.rivalSince ?? now) : undefined
-    if (mine.redis?.role !== 'master') {
-      this.settledAs = ''
-      if (mine.redis) this.actor.becameMasterBy = FAILOVER
-    }
-    if (mine.redis) this.ownMasterSeen = mine.redis.role === 'master' ? now : undefined
-    this.stagedOrphanSince = isOrphan(mine, reports) ? (this.stagedOrphanSince ?? now) : undefined
-    const named = namedBySentinels(reports)?.ip
-    const stray = named !== undefined && mine.redis?.follows !== undefined && mine.redis.follows !== named
-    this.straySince = stray ? (this.straySince ?? now) : undefined
-    return {
-      self: this.self,
-      mine,
-      peers,
-      leaderlessMs: now - this.leaderSeen,
-      ...(this.ownMasterSeen === undefined ? {} : { sinceOwnMasterDiedMs: now - this.ownMasterSeen }),
-      sinceSentinelRestartMs: now - this.sentinelRestarted,
-      restartedFor: this.restartedFor,
-      rivalMs: this.rivalSince === undefined ? 0 : now - this.rivalSince,
-      ...(this.stagedOrphanSince === undefined ? {} : { stagedOrphanMs: now - this.stagedOrphanSince }),
-      strayMs: this.straySince === undefined ? 0 : now - this.straySince,
-      settled: this.settledAs === settlement(mine),
-    }
-  }
 }
 
 /** Whether the backup of this proposal is in the store, and would be in that of the next master too. */
 function isRestored(id: string, reports: readonly ServerReport[], formed: boolean): boolean {
   return reports.some(({ redis }) => redis?.restored?.id === id && (redis.role === 'replica' || !formed))
-}
-
-/** Whether a backup is staged that no server has asked for: it is still being read, or who read it is gone. */
-function isOrphan({ redis }: ServerReport, reports: ReadonlyMap<string, ServerReport>): boolean {
-  if (!redis?.staged) return false
-  const { id, at } = redis.staged
-  const asked = [...reports.values()].some(({ proposal }) => proposal?.id === id)
-  return !asked && Date.now() - at > STAGING_MS
-}
-
-/** What settings depend on: when any of it changes they are applied again. */
-function settlement({ redis, desired }: ServerReport): string {
-  return `${redis?.role} ${redis?.clusterId} ${desired?.formed} ${desired?.generation} ${redis?.minReplicas}`
 }

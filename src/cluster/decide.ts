@@ -1,5 +1,5 @@
 import { decideChange, wantedMaster } from './change.ts'
-import { askFailover, givenUp, leaderless, newerCopy } from './elect.ts'
+import { askFailover, followPromoted, givenUp, leaderless, newerCopy, replaceLost } from './elect.ts'
 import {
   currentMaster,
   mastersAmong,
@@ -11,6 +11,7 @@ import {
   reportsOf,
   startSentinel,
 } from './picture.ts'
+import { renew } from './renew.ts'
 import { putAside, restoreAlone } from './restoring.ts'
 import type { Decision, View } from './types.ts'
 
@@ -36,7 +37,7 @@ export function decide(view: View): Decision {
 }
 
 /** How long a dead master's own server leaves it to the Sentinels to replace it before it starts it again, fenced. */
-const LEAVE_TO_SENTINELS_MS = 5000
+const LEAVE_TO_SENTINELS_MS = 7000
 /** What an operator does about a server whose configuration is gone. */
 const LOST = 'and what it knew of that is lost: run netq config ts add server with the servers of the cluster'
 /** How long two may say that they are the master before the older one gives way, in milliseconds. */
@@ -59,6 +60,9 @@ function alone(view: View): Decision {
   if (!redis) {
     if (mine.redisProblem) return nothing(mine.redisProblem)
     return { action: { do: 'start-redis', as: 'fenced' }, why: 'HA is off and Redis is not running' }
+  }
+  if (mine.outdated?.includes('redis')) {
+    return { action: { do: 'stop-redis' }, why: 'Redis has the settings of another version: it starts anew' }
   }
   if (redis.role !== 'master') {
     return { action: { do: 'promote-alone' }, why: 'HA is off: the only server is the master' }
@@ -136,6 +140,8 @@ function member(view: View, order: readonly string[]): Decision {
   const sentinelDue = startsSentinel && readyForSentinel(view, members, reportsOf(view).size, master)
   const staleSentinel = staleMembers(view, members, order, master)
   if (staleSentinel) return staleSentinel
+  const renewal = renew(view, members, order)
+  if (renewal) return renewal
   const priority = wantedMaster(view, members) === self && redis.role === 'replica' ? 1 : 100
   if (redis.priority !== priority && !(named !== self && redis.role === 'master')) {
     const why =
@@ -176,6 +182,8 @@ function member(view: View, order: readonly string[]): Decision {
     return { action: { do: 'mark', roles }, why: change?.wait ?? 'this server is the master' }
   }
 
+  const change = followPromoted(view, members, masters) ?? replaceLost(view, members, order, named)
+  if (change) return change
   if (master === undefined || givenUp(view, members, master)) return leaderless(view, members, order, named)
   const fenced = redis.follows === undefined
   const followed = redis.follows === undefined ? undefined : members.get(redis.follows)?.redis

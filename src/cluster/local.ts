@@ -10,8 +10,11 @@ export class LocalConnections {
   private readonly localAddress: string | undefined
   private toRedis: SharedConnection
   private toSentinel: SharedConnection
+  private readonly onRedisLost: () => void
 
-  constructor(address: string | undefined, secrets: Secrets) {
+  /** @param onRedisLost told when the connection to Redis ends: it may have died */
+  constructor(address: string | undefined, secrets: Secrets, onRedisLost: () => void = () => {}) {
+    this.onRedisLost = onRedisLost
     this.address = address ?? '127.0.0.1'
     this.localAddress = address
     this.toRedis = this.to(REDIS_PORT, secrets)
@@ -39,8 +42,8 @@ export class LocalConnections {
   }
 
   private to(port: number, { admin: password }: Secrets): SharedConnection {
-    return new SharedConnection(() =>
-      connect({
+    return new SharedConnection(async () => {
+      const redis = await connect({
         host: this.address,
         port,
         login: { username: ADMIN, password },
@@ -48,7 +51,9 @@ export class LocalConnections {
         // Shorter than the others wait for this server's report: a frozen Sentinel is then seen as just that.
         connectMs: 300,
         commandMs: 500,
-      }),
-    )
+      })
+      if (port === REDIS_PORT) redis.once('end', this.onRedisLost)
+      return redis
+    })
   }
 }

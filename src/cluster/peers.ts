@@ -1,4 +1,6 @@
 import { Agent, request, type Server } from 'node:https'
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { type FastifyInstance, fastify } from 'fastify'
 import { sentenceOf } from '../platform/log.ts'
@@ -10,6 +12,8 @@ import type { ClusterList, Seen, ServerReport } from './types.ts'
 export const PEER_PORT = 9001
 /** A server that has not answered by then is shown as unreachable, in milliseconds. */
 const ANSWER_MS = 1200
+/** How long one is waited for that did not answer the last time, in milliseconds. */
+const PATIENCE_MS = 200
 
 /** How long starting a Sentinel anew may take, in milliseconds. */
 const RENEW_MS = 10_000
@@ -71,9 +75,21 @@ export class PeerClient {
   private readonly address: string
   private readonly agent: Agent
   private readonly candidates: Candidates
+  private readonly onLost: () => void
+  /** What was seen of those that did not answer the last time. */
+  private readonly silent = new Map<string, Seen>()
+  private readonly asking = new Map<string, Promise<Seen>>()
 
-  constructor(identity: Identity, state: ClusterState, address: string, candidates: Candidates) {
+  /** @param onLost told when a connection to another server ends: it may be gone */
+  constructor(
+    identity: Identity,
+    state: ClusterState,
+    address: string,
+    candidates: Candidates,
+    onLost: () => void = () => {},
+  ) {
     this.candidates = candidates
+    this.onLost = onLost
     this.identity = identity
     this.state = state
     this.address = address
@@ -81,7 +97,17 @@ export class PeerClient {
     this.agent = new Agent({ keepAlive: true, maxSockets: 4, maxCachedSessions: 0 })
   }
 
+  /** What `ip` says. One that did not answer the last time holds up nobody: it is asked on, and heard when it answers. */
   async report(ip: string): Promise<Seen> {
+    const before = this.silent.get(ip)
+    if (before === undefined) return this.askReport(ip)
+    const asked = this.asking.get(ip) ?? this.askReport(ip)
+    this.asking.set(ip, asked)
+    void asked.finally(() => this.asking.delete(ip))
+    return Promise.race([asked, delay(PATIENCE_MS, before)])
+  }
+
+  private async askReport(ip: string): Promise<Seen> {
     let told: ClusterList[] = []
     const seen = await this.ask(ip, 'GET', '/v1/report', {
       onLists: (lists) => {
@@ -95,7 +121,10 @@ export class PeerClient {
     const newer = told.find(
       ({ clusterId, generation }) => clusterId === desired?.clusterId && generation > desired.generation,
     )
-    return newer ? { ...seen, newer } : seen
+    const answer = newer ? { ...seen, newer } : seen
+    if ('report' in answer) this.silent.delete(ip)
+    else this.silent.set(ip, answer)
+    return answer
   }
 
   /** The cluster's key, from its first server. Rejects with a sentence. */
@@ -136,6 +165,11 @@ export class PeerClient {
     this.agent.destroy()
   }
 
+  /** Only a connection that was of use: one that is refused would be looked for again at once, and for ever. */
+  private watch(socket: Socket): void {
+    if (!socket.listeners('close').includes(this.onLost)) socket.once('close', this.onLost)
+  }
+
   private ask(
     ip: string,
     method: 'GET' | 'POST',
@@ -168,14 +202,11 @@ export class PeerClient {
       }
       call.on('error', fail)
       call.on('response', (response) => {
+        // At the end of the response it is gone from it: it is kept for the next question.
+        const { socket } = response
         let text = ''
         try {
-          trust(
-            this.state,
-            ip,
-            (response.socket as TLSSocket).getPeerCertificate().fingerprint256,
-            this.candidates,
-          )
+          trust(this.state, ip, (socket as TLSSocket).getPeerCertificate().fingerprint256, this.candidates)
         } catch (error) {
           call.destroy(error as Error)
           return
@@ -189,8 +220,10 @@ export class PeerClient {
           clearTimeout(timer)
           const lists = response.headers[LISTS]
           if (typeof lists === 'string') onLists?.(JSON.parse(lists) as ClusterList[])
-          if (response.statusCode === 200) resolve(JSON.parse(text))
-          else reject(new Error(text))
+          if (response.statusCode === 200) {
+            this.watch(socket)
+            resolve(JSON.parse(text))
+          } else reject(new Error(text))
         })
       })
       call.end(body ? JSON.stringify(body) : undefined)

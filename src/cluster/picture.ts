@@ -6,7 +6,7 @@ const NO_QUORUM_MS = 700
 /** The servers that answered, by address. */
 export type Reports = ReadonlyMap<string, ServerReport>
 
-export function reportsOf(view: View): Map<string, ServerReport> {
+export function reportsOf(view: Pick<View, 'self' | 'mine' | 'peers'>): Map<string, ServerReport> {
   const all = new Map<string, ServerReport>([[view.self, view.mine]])
   for (const [ip, seen] of view.peers as ReadonlyMap<string, Seen>)
     if ('report' in seen) all.set(ip, seen.report)

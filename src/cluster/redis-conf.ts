@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { totalmem } from 'node:os'
-import type { Secrets } from '../config/secrets.ts'
-import type { Paths } from '../platform/paths.ts'
+import { type Secrets, secretsFrom } from '../config/secrets.ts'
+import { type Paths, pathsUnder } from '../platform/paths.ts'
 import { ADMIN, NOTIFIER, READER, REDIS_PORT, REPLICA, SENTINEL } from '../store/names.ts'
+import { markOf } from './settings-mark.ts'
 
 /** Where a fenced Redis looks for its master: nobody listens on port 1, so it stays a replica of nobody. */
 export const NOWHERE = { ip: '127.0.0.1', port: 1 } as const
@@ -20,9 +21,12 @@ export interface RedisRole {
  * then. The values are those measured in docs/decisions/redis-settings.md.
  */
 export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): string {
+  return `# Written by cts-auth at every start of Redis; a change made here does not last.\n${redisMark}\n${settings(paths, secrets, role)}`
+}
+
+function settings(paths: Paths, secrets: Secrets, role: RedisRole, memory = totalmem()): string {
   const { address, follow } = role
   const lines = [
-    '# Written by cts-auth at every start of Redis; a change made here does not last.',
     `port ${REDIS_PORT}`,
     // The programs of this server use the loopback: they need not know its address.
     address ? `bind ${address}${address.startsWith('127.') ? '' : ' 127.0.0.1'}` : 'bind * -::*',
@@ -48,7 +52,7 @@ export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): st
     'repl-ping-replica-period 1',
     'client-output-buffer-limit replica 1gb 512mb 120',
     'tcp-keepalive 30',
-    `maxmemory ${Math.floor(totalmem() / 2)}`,
+    `maxmemory ${Math.floor(memory / 2)}`,
     'maxmemory-policy noeviction',
     'maxclients 10000',
     'shutdown-timeout 10',
@@ -60,6 +64,12 @@ export function redisConfig(paths: Paths, secrets: Secrets, role: RedisRole): st
   else lines.push(`replicaof ${follow.ip} ${REDIS_PORT}`)
   return `${lines.join('\n')}\n`
 }
+
+/** The settings of this version, whatever the server and its role; see isOfOthers. */
+export const redisMark = markOf(
+  settings(pathsUnder('/'), secretsFrom(''), { address: undefined, follow: 'nobody', member: false }, 0),
+  'netq-redis.service',
+)
 
 /** Everyone on the network, once Redis has loaded: through the functions only. They run with the caller's rights (netq.lua says more). */
 export function networkRights({ prefix }: Secrets): string[] {

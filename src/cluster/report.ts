@@ -6,6 +6,7 @@ import { keysUnder } from '../store/keys.ts'
 import { MASTER_NAME } from '../store/names.ts'
 import type { LocalConnections } from './local.ts'
 import { NOWHERE } from './redis-conf.ts'
+import { INFO_PERIOD_MS } from './sentinel-start.ts'
 import type { RedisReport, SentinelReport } from './types.ts'
 
 /** The part of a server's report that its processes answer: what is running, and what it says. */
@@ -109,6 +110,9 @@ async function redisReport(redis: Redis, prefix: string): Promise<RedisReport> {
       connections: number('connected_clients'),
     },
     linkUp: fields.get('master_link_status') === 'up',
+    ...(fields.get('master_link_status') === 'up'
+      ? { silentSeconds: number('master_last_io_seconds_ago') }
+      : {}),
     everLinked: !master && number('master_link_down_since_seconds') !== -1,
     loading: fields.get('loading') === '1',
     ...(isOff(network as unknown[] | undefined) ? { closed: true } : {}),
@@ -169,7 +173,8 @@ async function sentinelReport(
   pipeline.info('sentinel')
   pipeline.call('SENTINEL', 'REPLICAS', MASTER_NAME)
   pipeline.call('SENTINEL', 'SENTINELS', MASTER_NAME)
-  const [master, quorum, info, replicas, sentinels] = (await pipeline.exec()) ?? []
+  pipeline.call('SENTINEL', 'DEBUG')
+  const [master, quorum, info, replicas, sentinels, periods] = (await pipeline.exec()) ?? []
   // It was told to forget the cluster: a Sentinel that watches nothing is none, and is started anew.
   if (/No such master/.test(master?.[0]?.message ?? '')) return undefined
   if (master?.[0]) throw master[0]
@@ -191,6 +196,9 @@ async function sentinelReport(
     knows: [...new Set(known)],
     quorum: !quorum?.[0],
     ...(own === undefined ? {} : { ownPriority: Number(own) }),
+    ...(Number(pairs((periods?.[1] as string[] | undefined) ?? []).get('INFO-PERIOD')) > INFO_PERIOD_MS
+      ? { slow: true }
+      : {}),
     tilt: parseInfo(String(info?.[1])).get('sentinel_tilt') === '1',
     failover: flags.includes('failover_in_progress'),
     masterDown: flags.includes('s_down') || flags.includes('o_down'),

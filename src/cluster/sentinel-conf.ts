@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import type { Secrets } from '../config/secrets.ts'
-import type { Paths } from '../platform/paths.ts'
+import { type Secrets, secretsFrom } from '../config/secrets.ts'
+import { type Paths, pathsUnder } from '../platform/paths.ts'
 import { ADMIN, MASTER_NAME, REDIS_PORT, SENTINEL, SENTINEL_PORT } from '../store/names.ts'
 import { digest } from './redis-conf.ts'
+import { markOf } from './settings-mark.ts'
 
-/** How long a master must not answer until a Sentinel holds it for lost, in milliseconds. */
-const DOWN_AFTER_MS = 1000
+/**
+ * How long a master must not answer until a Sentinel holds it for lost, in milliseconds: longer than a process may stand
+ * still on a machine that is busy. A master that is really gone is found out by the servers, and sooner (master-watch.ts).
+ */
+const DOWN_AFTER_MS = 3000
 /** After an attempt or a vote the next failover comes after twice this time, in milliseconds: a second loss waits. */
 const FAILOVER_TIMEOUT_MS = 4000
 
@@ -26,12 +30,15 @@ export interface Watch {
  * what the Sentinel once heard, so that none that is gone stays known and a damaged file does no harm.
  */
 export function sentinelConfig(paths: Paths, secrets: Secrets, watch: Watch): string {
+  return `# Written by cts-auth at every start of the Sentinel, and by the Sentinel while it runs.\n${sentinelMark}\n${settings(paths, secrets, watch)}`
+}
+
+function settings(paths: Paths, secrets: Secrets, watch: Watch): string {
   const { address, order, master, epoch } = watch
   const others = order.filter((ip) => ip !== address)
   const replicas = order.filter((ip) => ip !== master)
   const name = MASTER_NAME
   return `${[
-    '# Written by cts-auth at every start of the Sentinel, and by the Sentinel while it runs.',
     `port ${SENTINEL_PORT}`,
     `bind ${address}`,
     `bind-source-addr ${address}`,
@@ -65,6 +72,19 @@ export function sentinelConfig(paths: Paths, secrets: Secrets, watch: Watch): st
     `sentinel current-epoch ${Math.max(epoch, watch.votedEpoch)}`,
   ].join('\n')}\n`
 }
+
+/** The settings of this version, whatever the server and its cluster; see isOfOthers. */
+export const sentinelMark = markOf(
+  settings(pathsUnder('/'), secretsFrom(''), {
+    address: '0.0.0.0',
+    order: [],
+    clusterId: '',
+    master: '0.0.0.0',
+    epoch: 0,
+    votedEpoch: 0,
+  }),
+  'netq-sentinel.service',
+)
 
 /**
  * An epoch of the Sentinel that wrote this file: in which its master was chosen (config), or in which it gave its last

@@ -5,8 +5,8 @@ import type { Services } from '../platform/services.ts'
 import type { LocalConnections } from './local.ts'
 import { epochIn, sentinelConfig, type Watch } from './sentinel-conf.ts'
 
-/** How often a Sentinel asks its Redis servers for their state, in milliseconds. */
-const INFO_PERIOD_MS = 500
+/** How often a Sentinel asks its Redis servers for their state, in milliseconds. It forgets that when it ends. */
+export const INFO_PERIOD_MS = 500
 /** How long it may take until it answers, in milliseconds. */
 const START_MS = 2000
 
@@ -33,12 +33,15 @@ export async function startSentinel(
   const end = Date.now() + START_MS
   for (;;) {
     try {
-      // It reads its Redis' roles and priorities every 10 s by default: a switchover would wait for that.
-      await (await local.sentinel()).call('SENTINEL', 'DEBUG', 'INFO-PERIOD', INFO_PERIOD_MS)
-      return
+      return await hastenSentinel(local)
     } catch (error) {
       if (Date.now() > end) throw error
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
+}
+
+/** It reads its Redis' roles and priorities every 10 s by default: a switchover would wait for that. */
+export async function hastenSentinel(local: LocalConnections): Promise<void> {
+  await (await local.sentinel()).call('SENTINEL', 'DEBUG', 'INFO-PERIOD', INFO_PERIOD_MS)
 }

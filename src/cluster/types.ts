@@ -54,6 +54,10 @@ export interface RedisReport {
   readonly linkUp: boolean
   /** Whether it has had a link to its master since it was started. A replica without is as old as its disk. */
   readonly everLinked: boolean
+  /** Seconds since its master was last heard, where the link is up; a master speaks once a second at least. */
+  readonly silentSeconds?: number
+  /** How its master was lost, where that is known: its Redis is not running, or nothing of its machine answers. */
+  readonly lost?: 'refuses' | 'silent'
   readonly loading: boolean
   /** The network's user cannot come in yet: so Redis starts, until its data are loaded. */
   readonly closed?: boolean
@@ -109,6 +113,8 @@ export interface SentinelReport {
   readonly noQuorumMs: number
   /** The priority of this server's Redis as its Sentinel knows it. */
   readonly ownPriority?: number
+  /** It reads roles and priorities as seldom as a Sentinel does by default: it was not started by cts-auth. */
+  readonly slow?: boolean
   readonly tilt: boolean
   readonly failover: boolean
   readonly masterDown: boolean
@@ -124,6 +130,8 @@ export interface ServerReport {
   readonly proposal?: Proposal
   readonly refusal?: Refusal
   readonly aside?: Aside
+  /** It was asked to be the master no more (`to`: while it hands over to that server), and others are to become it rather, for a while. */
+  readonly stepsDown?: { readonly to?: string }
   /** New servers that it sees and that were told of the change they belong to. A master that leaves cannot see them. */
   readonly greets: readonly string[]
   /** The cluster that ended on this server, by `del server`. */
@@ -135,6 +143,8 @@ export interface ServerReport {
   readonly redisProblem?: string
   readonly sentinel?: SentinelReport
   readonly sentinelProblem?: string
+  /** What runs with the settings of another version of this software: it is started anew once that costs nothing. */
+  readonly outdated?: readonly ('redis' | 'sentinel')[]
 }
 
 /** The servers of a cluster as of a generation. One server alone: the cluster ended there, and it has the data. */
@@ -188,7 +198,12 @@ export type Action =
   | { readonly do: 'start-sentinel'; readonly master: string; readonly epoch: number }
   /** `strangers`: servers that it knows and that are no members; what still runs of them is sent away. */
   | { readonly do: 'stop-sentinel'; readonly strangers?: readonly string[] }
+  | { readonly do: 'stop-redis' }
+  /** Has the Sentinel here read roles and priorities as often as a switchover needs it. */
+  | { readonly do: 'hasten-sentinel' }
   | { readonly do: 'ask-failover'; readonly of: string }
+  /** The Sentinel here replaces this master, which is lost. */
+  | { readonly do: 'fail-over'; readonly from: string }
   | { readonly do: 'finish-switchover' }
   | { readonly do: 'prioritize'; readonly priority: 1 | 100 }
   /** `ended`: the cluster is no more; else it goes on without this server. */

@@ -53,9 +53,11 @@ async function main(): Promise<void> {
   }
   const secrets = ensureSecrets(paths)
   const services = makeServices(paths)
-  const local = new LocalConnections(address, secrets)
+  const lookAgain = () => controller.hurry()
+  const local = new LocalConnections(address, secrets, lookAgain)
   releasers.add('connections to Redis', () => local.close())
-  const peers = address ? new PeerClient(identity, state, address, () => controller.candidates()) : undefined
+  const candidates = () => controller.candidates()
+  const peers = address ? new PeerClient(identity, state, address, candidates, lookAgain) : undefined
   if (peers) releasers.add('connections to the other servers', () => peers.close())
   const actor = new Actor({ paths, address, services, local, state, peers, secrets, log })
   const { fingerprint } = identity

@@ -62,6 +62,7 @@ describe('on a telemetry server, a user who is not in the group netq', () => {
     [[...addServers, 'dry-run'], 'add server'],
     [['config', 'ts', 'del', 'server', 'yes'], 'del server'],
     [['config', 'ts', 'reset-cluster', 'yes'], 'reset-cluster'],
+    [['config', 'ts', 'step-down'], 'step-down'],
     [['config', 'ts', 'stop', 'notifier'], 'start|stop|restart notifier'],
   ])('may not change anything: %j', async (words, command) => {
     needsUsers(nobody, program, process.execPath)

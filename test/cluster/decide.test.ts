@@ -198,7 +198,7 @@ describe('what a member starts as', () => {
     ],
     [
       'fenced when they did not',
-      view([member(A), orphan(B), orphan(C)], { sinceOwnMasterDiedMs: 6000 }),
+      view([member(A), orphan(B), orphan(C)], { sinceOwnMasterDiedMs: 8000 }),
       fenced,
       /no other server is the master/,
     ],
@@ -392,6 +392,85 @@ describe('a master', () => {
       view([successor, { ...former, sentinel: sentinel(A, { failover: true }) }]),
       nothing,
       /told of the switchover/,
+    ],
+  ])('%s', check)
+})
+
+describe('a master that is lost', () => {
+  /** The replicas of A, which both have found out how they lost it. */
+  const bereft = (
+    ip: string,
+    how: 'refuses' | 'silent' | undefined,
+    parts: Parameters<typeof sentinel>[1] = {},
+  ) => member(ip, { redis: lost(A, { lost: how }), sentinel: sentinel(A, parts) })
+  const forgot = { replicas: 0, masterDown: true }
+  const promoted = member(B, {
+    redis: asMaster({ replicas: [] }),
+    sentinel: sentinel(A, { failover: true }),
+  })
+  test.each<Row>([
+    [
+      'is replaced by the Sentinel of the first that lost it, when a majority has',
+      view([bereft(B, 'refuses'), bereft(C, 'refuses')], { away: [A] }),
+      { do: 'fail-over', from: A },
+      /10.0.0.5 is lost: 10.0.0.6 and 10.0.0.7 cannot reach it/,
+    ],
+    [
+      'is not replaced by the second of them too',
+      view([bereft(C, 'silent'), bereft(B, 'refuses')], { away: [A] }),
+      nothing,
+      /the Sentinel of 10.0.0.6 replaces it/,
+    ],
+    [
+      'is replaced by the second if the Sentinel of the first is in TILT',
+      view([bereft(C, 'silent'), bereft(B, 'silent', { tilt: true })], { away: [A] }),
+      { do: 'fail-over', from: A },
+      /is lost/,
+    ],
+    [
+      'is left to the servers’ own election where the Sentinels have forgotten the replicas (trap 10)',
+      view([bereft(B, 'refuses', forgot), bereft(C, 'refuses', forgot)], {
+        away: [A],
+        leaderlessMs: 21_000,
+      }),
+      { do: 'stop-sentinel' },
+      /the servers choose the newest copy/,
+    ],
+    [
+      'is not replaced on the word of one server alone: that one may be cut off',
+      view([bereft(B, 'silent'), member(C, { redis: following(A), sentinel: sentinel(A) })], { away: [A] }),
+      nothing,
+      /waiting for the link/,
+    ],
+    [
+      'is not replaced where its own server says that it runs',
+      view([bereft(B, 'silent'), bereft(C, 'silent'), member(A, { redis: asMaster() })]),
+      nothing,
+      /waiting for the link/,
+    ],
+    [
+      'is replaced once only',
+      view([bereft(B, 'refuses'), bereft(C, 'refuses', { failover: true })], { away: [A] }),
+      nothing,
+      /waiting for the link/,
+    ],
+    [
+      'is replaced by another if the Sentinel that does it has fallen into TILT over it',
+      view([bereft(C, 'refuses'), bereft(B, 'refuses', { failover: true, tilt: true })], { away: [A] }),
+      { do: 'fail-over', from: A },
+      /is lost/,
+    ],
+    [
+      'its other replica follows the promoted one before the Sentinels move it',
+      view([bereft(C, 'refuses'), promoted], { away: [A] }),
+      { do: 'follow', master: B },
+      /have promoted 10.0.0.6/,
+    ],
+    [
+      'and no master that no Sentinel has promoted',
+      view([bereft(C, 'refuses'), { ...promoted, sentinel: sentinel(A) }], { away: [A] }),
+      nothing,
+      /waiting for the link/,
     ],
   ])('%s', check)
 })

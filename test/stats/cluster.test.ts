@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readSecrets } from '../../src/config/secrets.ts'
 import { Database } from '../../src/stats/database.ts'
@@ -38,11 +39,14 @@ async function expectEqual(ms = 30_000): Promise<void> {
   hosts.quiet()
   await until('all samples are acknowledged', 30_000, () => hosts.acknowledged())
   const made = [...hosts.made].sort()
-  for (const { name, address } of ground.cluster.servers) {
+  for (const { name, address, paths } of ground.cluster.servers) {
     let points: string[] = []
     await until(`${name} holds all samples`, ms, async () => {
       points = await held(address)
-      if (points.length !== made.length) throw new Error(`${points.length} of ${made.length}`)
+      if (points.length !== made.length) {
+        const said = [paths.statsLog, paths.influxLog].map((log) => readFileSync(log, 'utf8').slice(-1500))
+        throw new Error(`${points.length} of ${made.length}; it said: ${said.join('\n')}`)
+      }
       return true
     })
     expect(points.join('\n') === made.join('\n'), `${name} holds what was sampled`).toBe(true)

@@ -26,6 +26,9 @@ export function act(action: Action): Step[] {
     case 'fence':
     case 'restore':
     case 'drop-restore':
+    // ... nor is there another version, or a Sentinel that cts-auth did not start.
+    case 'stop-redis':
+    case 'hasten-sentinel':
       return []
     case 'start-redis': {
       const { as } = action
@@ -56,6 +59,12 @@ export function act(action: Action): Step[] {
         if (!sentinel) throw new Error('no Sentinel there')
         if (sentinel.named !== s.ip) throw new Error(`the Sentinel there names ${sentinel.named}`)
         sentinel.force(s.world)
+      })
+    case 'fail-over':
+      return once((s) => {
+        if (!s.sentinel) throw new Error('no Sentinel here')
+        if (s.sentinel.named !== action.from) throw new Error(`the Sentinel here names ${s.sentinel.named}`)
+        s.sentinel.force(s.world)
       })
     case 'prioritize':
       return once((s) => {

@@ -57,14 +57,22 @@ export class ModelAgent {
       votes.set(sentinel.named, (votes.get(sentinel.named) ?? 0) + 1)
     }
     const [named] = [...votes].find(([, count]) => count >= 2) ?? []
-    if (named === undefined || !world.reachable(this.ip, named)) return
-    const { redis } = world.server(named)
-    if (!redis?.answers(world.now) || redis.role !== 'master' || redis.loading(world.now)) return
-    if (this.cluster !== '' && redis.copy.clusterId !== this.cluster) return
+    if (named !== undefined && this.tryMaster(world, named, 0)) return
+    // In a failover one is the master before the Sentinels say so, and has a replica.
+    for (const { ip } of world.servers) if (ip !== named && this.tryMaster(world, ip, 1)) return
+  }
+
+  private tryMaster(world: World, ip: string, replicas: number): boolean {
+    if (!world.reachable(this.ip, ip)) return false
+    const { redis } = world.server(ip)
+    if (!redis?.answers(world.now) || redis.role !== 'master' || redis.loading(world.now)) return false
+    if (redis.attached.size < replicas) return false
+    if (this.cluster !== '' && redis.copy.clusterId !== this.cluster) return false
     this.cluster = redis.copy.clusterId
     if (this.mark(redis) < this.trimmed)
-      world.fault(`${this.ip} had forgotten ${this.trimmed}, and ${named} holds ${this.mark(redis)} only`)
-    this.connected = { ip: named, redis, reign: redis.reign }
+      world.fault(`${this.ip} had forgotten ${this.trimmed}, and ${ip} holds ${this.mark(redis)} only`)
+    this.connected = { ip, redis, reign: redis.reign }
+    return true
   }
 
   /** WAIT: how many replicas have what was sent. */

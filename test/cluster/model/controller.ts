@@ -1,9 +1,10 @@
-import { namedBySentinels } from '../../../src/cluster/picture.ts'
+import { Durations } from '../../../src/cluster/durations.ts'
 import type { Decision, Refusal, Seen, ServerReport, View } from '../../../src/cluster/types.ts'
 import { act, type Step } from './actions.ts'
 import type { ModelServer } from './server.ts'
 
 const AT_REST_MS = 500
+const LEADERLESS_MS = 60
 const MARK_MS = 1000
 
 /**
@@ -19,20 +20,14 @@ export class ModelController {
   private nextAt: number
   private todo: { steps: Step[]; view: View; after: () => void } | undefined
   private late = 0
-  private leaderSeen: number
-  private ownMasterSeen: number | undefined
-  private straySince: number | undefined
-  private rivalSince: number | undefined
-  private settledAs = ''
+  private readonly durations: Durations
   private marked = 0
-  private sentinelRestarted = 0
-  private restartedFor: readonly string[] = []
   private candidatesSeen: readonly string[] = []
 
   constructor(server: ModelServer) {
     const { now, random } = server.world
     this.server = server
-    this.leaderSeen = now
+    this.durations = new Durations(() => server.world.now)
     this.nextAt = now + Math.floor(random() * AT_REST_MS)
   }
 
@@ -86,20 +81,16 @@ export class ModelController {
     const peers = new Map([...all].filter((ip) => ip !== server.ip).map((ip) => [ip, server.ask(ip)]))
     const mine = server.report()
     this.settleProposal(mine, peers)
-    const view = this.view(mine, peers)
+    const view = this.durations.view(server.ip, mine, peers)
     this.decision = world.decide(view)
     world.decided(server.ip, this.decision)
     const { action } = this.decision
-    this.rest(AT_REST_MS)
+    this.rest(this.durations.urgent(disk.desired?.formed === true, false) ? LEADERLESS_MS : AT_REST_MS)
     if (action.do === 'nothing') this.problem = undefined
     if (action.do === 'nothing' || (action.do === 'mark' && world.now - this.marked < MARK_MS - 100)) return
     const after = () => {
       if (action.do === 'mark') this.marked = world.now
-      if (action.do === 'settle') this.settledAs = settlement(mine)
-      if (action.do === 'stop-sentinel') {
-        this.sentinelRestarted = world.now
-        this.restartedFor = action.strangers ?? []
-      }
+      this.durations.done(action, mine)
     }
     this.todo = { steps: act(action), view, after }
   }
@@ -118,39 +109,4 @@ export class ModelController {
     const refused = reports.some((r) => r.refusal?.id === proposal.id)
     if (done || refused || desired?.generation !== proposal.base) disk.proposal = undefined
   }
-
-  private view(mine: ServerReport, peers: ReadonlyMap<string, Seen>): View {
-    const { world, ip: self } = this.server
-    const { now } = world
-    const reports = new Map(
-      [...peers].flatMap(([ip, seen]) => ('report' in seen ? [[ip, seen.report] as const] : [])),
-    )
-    reports.set(self, mine)
-    const masters = [...reports.values()].filter((r) => r.redis?.role === 'master' && r.desired?.formed)
-    if (masters.length > 0) this.leaderSeen = now
-    this.rivalSince =
-      masters.length > 1 && mine.redis?.role === 'master' ? (this.rivalSince ?? now) : undefined
-    if (mine.redis?.role !== 'master') this.settledAs = ''
-    if (mine.redis) this.ownMasterSeen = mine.redis.role === 'master' ? now : undefined
-    const named = namedBySentinels(reports)?.ip
-    const stray = named !== undefined && mine.redis?.follows !== undefined && mine.redis.follows !== named
-    this.straySince = stray ? (this.straySince ?? now) : undefined
-    return {
-      self,
-      mine,
-      peers,
-      leaderlessMs: now - this.leaderSeen,
-      ...(this.ownMasterSeen === undefined ? {} : { sinceOwnMasterDiedMs: now - this.ownMasterSeen }),
-      sinceSentinelRestartMs:
-        this.sentinelRestarted === 0 ? Number.MAX_SAFE_INTEGER : now - this.sentinelRestarted,
-      restartedFor: this.restartedFor,
-      rivalMs: this.rivalSince === undefined ? 0 : now - this.rivalSince,
-      strayMs: this.straySince === undefined ? 0 : now - this.straySince,
-      settled: this.settledAs === settlement(mine),
-    }
-  }
-}
-
-function settlement({ redis, desired }: ServerReport): string {
-  return `${redis?.role} ${redis?.clusterId} ${desired?.formed} ${desired?.generation} ${redis?.minReplicas}`
 }

@@ -2,7 +2,7 @@ import type { SentinelReport } from '../../../src/cluster/types.ts'
 import type { ModelRedis } from './redis.ts'
 import type { World } from './world.ts'
 
-const DOWN_AFTER_MS = 1000
+const DOWN_AFTER_MS = 3000
 const FAILOVER_TIMEOUT_MS = 4000
 const INFO_PERIOD_MS = 500
 /** How long a replica that says it is a master may do so before it is told otherwise. */

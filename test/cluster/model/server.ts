@@ -1,8 +1,11 @@
-import type { Desired, Proposal, Seen, ServerReport } from '../../../src/cluster/types.ts'
+import type { Desired, Proposal, RedisReport, Seen, ServerReport } from '../../../src/cluster/types.ts'
 import { ModelController } from './controller.ts'
 import { type Copy, EMPTY, ModelRedis } from './redis.ts'
 import type { ModelSentinel } from './sentinel.ts'
 import type { World } from './world.ts'
+
+/** As in master-watch.ts. */
+const SILENT_MS = 600
 
 /** What is on a server's disk: all that outlives its processes. */
 export interface Disk {
@@ -30,6 +33,7 @@ export class ModelServer {
   sentinel: ModelSentinel | undefined
   controller: ModelController | undefined
   private identities = 0
+  private silentSince: number | undefined
 
   constructor(world: World, ip: string) {
     this.world = world
@@ -97,12 +101,24 @@ export class ModelServer {
   step(): void {
     if (!this.up) return
     this.redis?.step(this.world)
+    const { follows } = this.redis ?? {}
+    const silent = follows !== undefined && !this.world.reachable(this.ip, follows)
+    this.silentSince = silent ? (this.silentSince ?? this.world.now) : undefined
     this.sentinel?.step(this.world)
     this.controller?.step()
   }
 
+  /** What master-watch.ts finds out: a process that is frozen still accepts, one that is gone refuses. */
+  private get lost(): RedisReport['lost'] {
+    const { redis, world } = this
+    if (redis?.follows === undefined) return undefined
+    if (this.silentSince !== undefined)
+      return world.now - this.silentSince >= SILENT_MS ? 'silent' : undefined
+    return !redis.link && !world.server(redis.follows).redis ? 'refuses' : undefined
+  }
+
   report(): ServerReport {
-    const { world, disk, redis, sentinel, controller } = this
+    const { world, disk, redis, sentinel, controller, lost } = this
     const answers = redis?.answers(world.now)
     return {
       ip: this.ip,
@@ -114,7 +130,7 @@ export class ModelServer {
       greets: controller?.greets ?? [],
       voted: disk.vote.epoch,
       doing: controller?.problem ?? controller?.decision.why ?? '',
-      ...(redis && answers ? { redis: redis.report(world.now) } : {}),
+      ...(redis && answers ? { redis: { ...redis.report(world.now), ...(lost ? { lost } : {}) } } : {}),
       ...(redis && !answers ? { redisProblem: 'redis runs, but it does not answer' } : {}),
       ...(sentinel ? { sentinel: sentinel.report(world) } : {}),
     }
