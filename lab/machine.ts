@@ -125,14 +125,14 @@ export class Machine {
     })
   }
 
-  /** Installs packages from files, as `apt-get install ./x.deb` would without a network. Rejects with what dpkg said. */
+  /** Installs packages from files, as an operator would. Rejects with what apt-get said. */
   async install(files: readonly string[]): Promise<string> {
+    const places = files.map((file) => `/root/${basename(file)}`)
     for (const file of files) copyFileSync(file, join(this.root, 'root', basename(file)))
-    const { out, err, status } = await this.system(
-      ...['dpkg', '--force-confold', '--install'],
-      ...files.map((file) => `/root/${basename(file)}`),
-    )
-    if (status !== 0) throw new Error(`${this.name}: dpkg ended with status ${status}:\n${out}${err}`)
+    // Also again in the version that is there.
+    const options = ['--yes', '--quiet', '--reinstall']
+    const { out, err, status } = await this.system('apt-get', 'install', ...options, ...places)
+    if (status !== 0) throw new Error(`${this.name}: apt-get ended with status ${status}:\n${out}${err}`)
     return out
   }
 
@@ -152,6 +152,14 @@ export class Machine {
   async off(ms: number): Promise<void> {
     await until(`${this.name} is off`, ms, () => !this.on)
     await this.ended()
+  }
+
+  /** Switches it on again whenever it has gone off, e.g. because somebody rebooted it. Rejects if it does not boot. */
+  async keepOn(): Promise<never> {
+    for (;;) {
+      await this.ended()
+      await this.boot()
+    }
   }
 
   /** Pulls its plug: everything in it is gone at once. */

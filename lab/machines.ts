@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { sentenceOf } from '../src/platform/log.ts'
@@ -12,6 +12,18 @@ const usage = `Usage: npm run lab -- machines
 `
 /** The packages: this file is lab/machines.ts in the checkout, or dist/machines.js once bundled. */
 const packages = join(dirname(import.meta.dirname), 'dist/deb')
+
+/** `on <machine> [command]`: finds the first process of the machine, which is another one after each reboot. */
+const ENTER = `#!/bin/sh
+name=$1
+shift
+init=$(pgrep -P "$(pgrep -of "^systemd-nspawn .*/@prefix@$name ")") || {
+	echo "$name is off, or no machine of this lab." >&2
+	exit 1
+}
+[ $# = 0 ] || set -- --command "$*"
+exec nsenter --all --wdns=/ --target "$init" runuser --login ${OPERATOR} "$@"
+`
 
 /** Boots the page's machines for a person to play with. @returns the exit status */
 async function main(words: readonly string[]): Promise<number> {
@@ -30,10 +42,11 @@ async function main(words: readonly string[]): Promise<number> {
   const progress = new Progress(process.stdout)
   const folder = mkdtempSync(join(tmpdir(), 'netq-machines-'))
   const interrupted = signalled()
+  const prefix = `nq${process.pid}-`
   let set: MachineSet | undefined
   try {
     const base = await progress.step('the base of the machines is there', async () => baseImage())
-    set = new MachineSet(`nq${process.pid}-`, folder, base)
+    set = new MachineSet(prefix, folder, base)
     set.create()
     const { machines } = set
     await progress.step(`${machines.length} machines boot`, () =>
@@ -47,14 +60,13 @@ async function main(words: readonly string[]): Promise<number> {
         }),
       ),
     )
-    const pids = machines.map(
-      (machine) =>
-        `  ${machine.name.padEnd(7)} ${machine.address.padEnd(10)} nsenter --all --wdns=/ -t $(pgrep -P $(pgrep -fo 'machine=${machine.name} .*nq${process.pid}-')) runuser -l ${OPERATOR}`,
-    )
-    process.stdout.write(`\nA shell on each, as root from a second terminal:\n${pids.join('\n')}
+    const enter = join(folder, 'on')
+    writeFileSync(enter, ENTER.replace('@prefix@', prefix), { mode: 0o755 })
+    const lines = machines.map(({ name, address }) => `  ${enter} ${name.padEnd(7)} # ${address}\n`)
+    process.stdout.write(`\nA shell on each, as root from a second terminal, or a command after its name:\n${lines.join('')}
 On ts01, ts02 and ts03: netq config ts add server 10.0.0.5 10.0.0.6 10.0.0.7
-Ctrl-C switches them off and removes them.\n`)
-    await interrupted
+A machine that you reboot or switch off is switched on again. Ctrl-C switches them off and removes them.\n`)
+    await Promise.race([interrupted, ...machines.map((machine) => machine.keepOn())])
     return 0
   } catch (error) {
     process.stderr.write(`lab: ${sentenceOf(error)}\n`)

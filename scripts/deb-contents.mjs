@@ -123,6 +123,8 @@ async function server(place, { root, version }) {
   for (const name of ['cts-backup', 'cts-support']) {
     put(place, `usr/sbin/${name}`, `#!/bin/sh\nexec /${LIB}/node /${LIB}/${name}.js "$@"\n`, 0o755)
   }
+  const stepDown = readFileSync(join(root, 'packaging/netq-ts/step-down'))
+  put(place, `${LIB}/step-down`, stepDown, 0o755)
   put(place, 'etc/pam.d/netq', readFileSync(join(root, 'packaging/netq-ts/pam')))
   put(place, 'usr/sbin/cts-backup', readFileSync(join(root, 'packaging/netq-ts/cts-backup')), 0o755)
 }

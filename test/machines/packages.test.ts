@@ -6,7 +6,7 @@ import { baseImage, whyNoMachines } from '../../lab/base-image.ts'
 import type { Machine } from '../../lab/machine.ts'
 import { MachineSet } from '../../lab/machine-set.ts'
 import { skip } from '../setup/skip.ts'
-import { installOn, packageFile } from '../support/machines.ts'
+import { installOn, keepLogsOfFailures, packageFile } from '../support/machines.ts'
 import { expectHealthy } from '../support/page.ts'
 import { until } from '../support/until.ts'
 
@@ -37,6 +37,8 @@ function story() {
     rmSync(folder, { recursive: true, force: true })
   })
 
+  keepLogsOfFailures(() => set.machines)
+
   it('give way to nobody: what Debian started and nobody uses is disabled, with a notice', async () => {
     const said = await machine.install([packageFile('netq-agent'), packageFile('netq-ts')])
     for (const unit of ['redis-server', 'redis-sentinel', 'influxdb']) {
@@ -46,6 +48,41 @@ function story() {
     }
     await expectHealthy([machine])
     await serves()
+  })
+
+  it('bring units that may do no more than they need', async () => {
+    // The others say in their units why they are root.
+    const asRoot = ['cts-auth.service', 'netq-agent.service']
+    const { out } = await machine.system(
+      'sh',
+      '-c',
+      'cd /usr/lib/systemd/system && ls netq*.service cts-*.service',
+    )
+    for (const unit of out
+      .trim()
+      .split('\n')
+      .filter((one) => !asRoot.includes(one))) {
+      const said = await machine.system('systemd-analyze', 'security', '--no-pager', unit)
+      const exposure = Number(/exposure level for \S+: (\S+)/.exec(said.out)?.[1])
+      expect(`${unit}: ${exposure <= 2 ? 'at most 2.0' : exposure}`).toBe(`${unit}: at most 2.0`)
+    }
+  })
+
+  it('make backups by themselves and by hand, and an archive for a support case', async () => {
+    expect((await machine.system('systemctl', 'is-active', 'cts-backup.timer')).out).toBe('active\n')
+    const made = async () => (await machine.system('sh', '-c', 'ls /var/log/backup /var/backup')).out
+    expect(await machine.system('systemctl', 'start', 'cts-backup.service')).toMatchObject({ status: 0 })
+    expect(await made()).toMatch(/^appendonly\.aof_master_\S+\.gz$/m)
+    expect(await machine.system('cts-backup')).toMatchObject({ status: 0 })
+    expect((await made()).match(/\.gz$/gm)).toHaveLength(2)
+    expect((await machine.system('netq', 'config', 'ts', 'show', 'backups')).out).toMatch(
+      / master .* backup$/m,
+    )
+    expect(await machine.system('cts-support')).toMatchObject({ status: 0 })
+    expect((await machine.system('sh', '-c', 'ls /var/support')).out).toMatch(
+      /^cts-support_ts01_\S+\.tar\.gz$/m,
+    )
+    await expectHealthy([machine])
   })
 
   it('keep the configuration and the data through an upgrade, and Redis goes on', async () => {
@@ -147,15 +184,17 @@ async function files(): Promise<string[]> {
     '/var/lib/dpkg',
     '/var/log/journal',
     '/var/log/dpkg.log',
+    '/var/log/apt',
+    '/var/lib/apt',
     '/var/lib/systemd',
     '/root',
     '/var/cache',
   ]
   const prune = books.flatMap((path) => ['-path', path, '-prune', '-o'])
   const { out } = await machine.system('find', '/', '-xdev', ...prune, '-print')
-  // Users and backups stay, and Debian's services that were disabled stay so; what these wrote when stopped is theirs.
+  // Users, backups and archives for support stay, and Debian's services that were disabled stay so; what these wrote when stopped is theirs.
   const others =
-    /^\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?$|^\/etc\/rc\d\.d\/|^\/var\/lib\/(redis|influxdb|logrotate)\/|^\/var\/(log\/)?backup(\/|$)|^\/var\/log\/cron\.log$/
+    /^\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?$|^\/etc\/rc\d\.d\/|^\/var\/lib\/(redis|influxdb|logrotate)\/|^\/var\/(log\/)?backup(\/|$)|^\/var\/support(\/|$)|^\/var\/log\/cron\.log$/
   return out.split('\n').filter((path) => path !== '' && !others.test(path))
 }
 

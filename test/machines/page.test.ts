@@ -7,7 +7,7 @@ import { MachineSet } from '../../lab/machine-set.ts'
 import { LabServer } from '../../lab/server.ts'
 import { skip } from '../setup/skip.ts'
 import { Load } from '../support/load.ts'
-import { installOn } from '../support/machines.ts'
+import { installOn, keepLogsOfFailures } from '../support/machines.ts'
 import { expectHealthy, expectTable, pageSections, typed } from '../support/page.ts'
 import { until } from '../support/until.ts'
 
@@ -66,6 +66,8 @@ function story() {
     set?.remove()
     rmSync(folder, { recursive: true, force: true })
   })
+
+  keepLogsOfFailures(() => set.machines)
 
   it('the packages install, and every machine runs', async () => {
     await Promise.all(
@@ -180,19 +182,23 @@ async function makeMaster(name: string): Promise<void> {
   const addresses = [name, ...rest].map((one) => on(one).address).join(' ')
   const replicas = rest.map((one) => on(one).address)
   const order = `netq config ts add server ${addresses}`
-  const { out } = await on(name).type('cumulus', order)
+  let said = ''
+  const type = async (command: string) => {
+    const { out, err } = await on(name).type('cumulus', command)
+    said += `${command}\n${out}${err}`
+    return out
+  }
+  const out = await type(order)
   // The list is the same as before where a failover made another the master: it is changed and changed back.
   if (out.includes('Nothing was changed') && !out.includes(`${on(name).address} is the master`)) {
     const [first = '', ...others] = replicas
-    await on(name).type(
-      'cumulus',
-      `netq config ts add server ${[first, on(name).address, ...others].join(' ')}`,
-    )
-    await on(name).type('cumulus', order)
+    await type(`netq config ts add server ${[first, on(name).address, ...others].join(' ')}`)
+    await type(order)
   }
-  await until(`${name} is the master`, 30_000, async () =>
-    new RegExp(`^${on(name).address} +master .* ok `, 'm').test(
-      (await on(name).type('cumulus', 'netq config ts show server')).out,
-    ),
-  )
+  await until(`${name} is the master`, 30_000, async () => {
+    const table = (await on(name).type('cumulus', 'netq config ts show server')).out
+    if (!new RegExp(`^${on(name).address} +master .* ok `, 'm').test(table))
+      throw new Error(`${said}${table}`)
+    return true
+  })
 }
