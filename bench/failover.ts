@@ -10,8 +10,8 @@ import type { Asked, Bench, Findings } from './frame.ts'
 import { quietFailovers } from './quiet.ts'
 import { stock } from './stock.ts'
 
-/** After a vote the Sentinels begin no other failover for twice their time-out: a trial must not measure that. */
-const FAILOVER_PAUSE_MS = 8500
+/** From when all agree to the next trial, in milliseconds. */
+const FAILOVER_PAUSE_MS = 1500
 const SWITCHOVER_PAUSE_MS = 200
 /** Agents, and changes a second of each. */
 const AGENTS = 5
