@@ -22,6 +22,9 @@ const NAME_TAKEN_MS = 10_000
 /** How old the status that was told may get while nothing changes, in milliseconds: the spool grows meanwhile. */
 const TELL_AGAIN_MS = 2000
 
+/** A time in milliseconds that goes on evenly: with the time of day, a clock set back by an hour was an hour without a heartbeat. */
+const elapsed = () => performance.now()
+
 /** What the pusher tells of itself whenever it changes; the agent adds the rest. */
 export type PushStatus = Pick<AgentStatus, 'state' | 'master' | 'since' | 'sentence' | 'servers' | 'tried'>
 
@@ -64,7 +67,7 @@ export class Pusher {
   private running: Promise<void> = Promise.resolve()
   private wake: () => void = () => {}
   private status: PushStatus | undefined
-  private told = 0
+  private told = Number.NEGATIVE_INFINITY
   private acknowledged = 0
   private everSent = 0
   /** How many batches were sent a second time because an answer to the first was not seen. */
@@ -153,7 +156,7 @@ export class Pusher {
     const { spool, log } = this.parts
     this.begin(await session.hello(Date.now()), session, found)
     let nextBeat = 0
-    let nextTrim = Date.now() + TRIM_EVERY_MS
+    let nextTrim = elapsed() + TRIM_EVERY_MS
     let sent = this.acknowledged
     let over = false
     void session.ended().then(() => {
@@ -162,10 +165,10 @@ export class Pusher {
     })
     while (!this.stopped) {
       if (over) throw new Error('the connection was closed')
-      const now = Date.now()
+      const now = elapsed()
       if (now >= nextBeat) {
         nextBeat = now + this.parts.heartbeatMs
-        await session.beat(now, this.parts.info())
+        await session.beat(Date.now(), this.parts.info())
         this.say('connected', `connected to the master ${session.ip}`, found.tried, session.ip)
       }
       if (now >= nextTrim) {
@@ -223,8 +226,8 @@ export class Pusher {
       this.trimmed = this.acknowledged
       spool.trim(this.trimmed)
     }
-    const now = Date.now()
-    if (now - (this.checkpoints.at(-1)?.time ?? 0) > KEEP_MS / 10)
+    const now = elapsed()
+    if (now - (this.checkpoints.at(-1)?.time ?? Number.NEGATIVE_INFINITY) > KEEP_MS / 10)
       this.checkpoints.push({ time: now, mark: this.acknowledged })
     while (now - (this.checkpoints[0]?.time ?? now) > KEEP_MS) spool.trim(this.checkpoints.shift()!.mark)
     if (spool.count !== before) this.parts.onStatus(this.status!)
@@ -237,8 +240,8 @@ export class Pusher {
     master?: string,
   ): void {
     const same = this.status?.state === state && this.status.master === master
-    if (same && this.status!.sentence === sentence && Date.now() - this.told < TELL_AGAIN_MS) return
-    this.told = Date.now()
+    if (same && this.status!.sentence === sentence && elapsed() - this.told < TELL_AGAIN_MS) return
+    this.told = elapsed()
     if (!same || state === 'refused') this.parts.log[state === 'connected' ? 'info' : 'warning'](sentence)
     this.status = {
       state,
@@ -253,7 +256,7 @@ export class Pusher {
 
   private sleepUntil(time: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, time - Date.now()))
+      const timer = setTimeout(resolve, Math.max(0, time - elapsed()))
       this.wake = () => {
         clearTimeout(timer)
         resolve()

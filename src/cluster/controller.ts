@@ -47,8 +47,9 @@ export class Controller {
   private stopped = false
   private hurried = false
   private round: Promise<void> = Promise.resolve()
-  private readonly durations = new Durations(() => Date.now())
-  private marked = 0
+  // Not the time of day: with that, a master whose clock was set back by an hour did not mark its copy for an hour.
+  private readonly durations = new Durations(() => performance.now())
+  private marked = Number.NEGATIVE_INFINITY
   private candidatesSeen: readonly string[] = []
   private greets: readonly string[] = []
   private readonly masterWatch: MasterWatch
@@ -183,9 +184,9 @@ export class Controller {
       if (why !== this.lastWhy) this.log.info(`${action.do}: ${why}`)
       this.lastWhy = why
       if (action.do === 'mark') {
-        if (Date.now() - this.marked < MARK_MS - 100) return this.pause()
+        if (performance.now() - this.marked < MARK_MS - 100) return this.pause()
         await this.actor.act(action, view)
-        this.marked = Date.now()
+        this.marked = performance.now()
       } else {
         await this.actor.act(action, view)
         acted = action.do !== 'nothing'

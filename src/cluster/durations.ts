@@ -24,7 +24,7 @@ export class Durations {
   private sentinelRestarted = Number.NEGATIVE_INFINITY
   private restartedFor: readonly string[] = []
 
-  /** @param now the time in milliseconds */
+  /** @param now a time in milliseconds that goes on evenly, whatever is done to the clock */
   constructor(now: () => number) {
     this.now = now
     this.leaderSeen = now()
@@ -41,7 +41,7 @@ export class Durations {
       masters.length > 1 && mine.redis?.role === 'master' ? (this.rivalSince ?? now) : undefined
     if (mine.redis?.role !== 'master') this.settledAs = ''
     if (mine.redis) this.ownMasterSeen = mine.redis.role === 'master' ? now : undefined
-    this.stagedOrphanSince = isOrphan(mine, reports, now) ? (this.stagedOrphanSince ?? now) : undefined
+    this.stagedOrphanSince = isOrphan(mine, reports) ? (this.stagedOrphanSince ?? now) : undefined
     const named = namedBySentinels(reports)?.ip
     const stray = named !== undefined && mine.redis?.follows !== undefined && mine.redis.follows !== named
     this.straySince = stray ? (this.straySince ?? now) : undefined
@@ -85,11 +85,11 @@ export class Durations {
 }
 
 /** Whether a backup is staged that no server has asked for: it is still being read, or who read it is gone. */
-function isOrphan({ redis }: ServerReport, reports: ReadonlyMap<string, ServerReport>, now: number): boolean {
+function isOrphan({ redis }: ServerReport, reports: ReadonlyMap<string, ServerReport>): boolean {
   if (!redis?.staged) return false
   const { id, at } = redis.staged
   const asked = [...reports.values()].some(({ proposal }) => proposal?.id === id)
-  return !asked && now - at > STAGING_MS
+  return !asked && Date.now() - at > STAGING_MS
 }
 
 /** What settings depend on: when any of it changes they are applied again. */

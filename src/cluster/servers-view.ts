@@ -148,14 +148,19 @@ export function serverDetail(
 
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
-/** The master: what a majority of Sentinels names, else the only one that says it is. */
+/**
+ * The master: what a majority of Sentinels names, else the only one that says it is. In a failover the Sentinels name the
+ * lost one for up to a second more; who has a replica is the master by then.
+ */
 function masterOf(reports: ReadonlyMap<string, ServerReport>): string | undefined {
   const members = new Map([...reports].filter(([, r]) => r.desired?.formed))
-  const masters = [...members.values()].filter((r) => r.redis?.role === 'master').map((r) => r.ip)
+  const masters = [...members.values()].filter((r) => r.redis?.role === 'master')
   const named = namedBySentinels(members)?.ip
-  if (named !== undefined && (masters.includes(named) || !members.has(named) || masters.length !== 1))
-    return named
-  return masters.length === 1 ? masters[0] : undefined
+  if (masters.some((r) => r.ip === named)) return named
+  const only = masters.length === 1 ? masters[0] : undefined
+  const lostOne = named !== undefined && !members.has(named)
+  if (only && (!lostOne || only.redis!.replicas.length > 0)) return only.ip
+  return named
 }
 
 function roleOf(ip: string, report: ServerReport | undefined, master: string | undefined): string {
