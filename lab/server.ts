@@ -56,6 +56,9 @@ export class LabServer {
   /** In order: first what would start the others again, the store last. */
   async stop(): Promise<void> {
     for (const name of inOrderOfStopping) await this.services.stop(name, 8000)
+    // A cts-auth that was ended while it started Redis: that writes down who it is a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    for (const name of this.started()) await this.services.stop(name, 8000)
   }
 
   private started(): ServiceName[] {
