@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
+import { endChild } from '../lab/child.ts'
 import { until } from '../lab/until.ts'
 import type { Spec, Told } from './agents-child.ts'
 
@@ -28,12 +28,7 @@ export class AgentProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const gone = once(this.child, 'exit')
-    this.child.kill('SIGTERM')
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 10_000)
-    await gone
-    clearTimeout(timer)
+    await endChild(this.child, () => this.child.kill('SIGTERM'))
   }
 }
 

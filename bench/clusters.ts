@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
+import { asAdmin } from '../lab/admin.ts'
 import { LabCluster } from '../lab/cluster.ts'
 import { AGENTS_ADDRESS, clusterInNamespaces, type LabNetwork, whyNoNetwork } from '../lab/netns.ts'
 import type { LabServer } from '../lab/server.ts'
 import { until } from '../lab/until.ts'
 import { readSecrets } from '../src/config/secrets.ts'
-import { connect } from '../src/store/connection.ts'
 import { keysUnder } from '../src/store/keys.ts'
-import { ADMIN, REDIS_PORT } from '../src/store/names.ts'
+import { REDIS_PORT } from '../src/store/names.ts'
 
 export const ADDRESSES = ['127.0.44.5', '127.0.44.6', '127.0.44.7']
 /** The bundled command, which is beside this bundle. */
@@ -72,10 +72,8 @@ export async function masterOf(cluster: LabCluster): Promise<LabServer> {
 export async function adminOf(
   server: LabServer,
 ): Promise<{ redis: Redis; keys: ReturnType<typeof keysUnder> }> {
-  const secrets = readSecrets(server.paths)!
-  const login = { username: ADMIN, password: secrets.admin }
-  const redis = await connect({ host: server.address, port: REDIS_PORT, login, commandMs: 60_000 })
-  return { redis, keys: keysUnder(secrets.prefix) }
+  const redis = await asAdmin(server, REDIS_PORT, 60_000)
+  return { redis, keys: keysUnder(readSecrets(server.paths)!.prefix) }
 }
 
 /** How many changes of master there were so far. */
@@ -103,12 +101,7 @@ export async function inFolder(run: (folder: string) => Promise<void>): Promise<
 
 async function form(cluster: LabCluster): Promise<void> {
   await cluster.start()
-  for (const { name } of cluster.servers) {
-    await until(`add server on ${name}`, 30_000, async () => {
-      const { status } = await cluster.netq(name, 'config', 'ts', 'add', 'server', ...cluster.addresses)
-      return status === 0
-    })
-  }
+  await cluster.toldOfEachOther()
   await settled(cluster)
 }
 

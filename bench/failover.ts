@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LabCluster } from '../lab/cluster.ts'
@@ -134,6 +133,5 @@ async function gapAfter(history: History, lose: () => Promise<void>): Promise<nu
 
 function agentOf(cluster: LabCluster, history: History, host: string): SyntheticAgent {
   const root = join(cluster.folder, 'agents', host)
-  mkdirSync(root, { recursive: true })
   return syntheticAgent({ host, root, servers: ADDRESSES, changesPerSecond: CHANGES, history })
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Redis } from 'ioredis'
+import { entriesOf } from '../lab/log.ts'
 import { REDIS_PORT } from '../src/store/names.ts'
 import { type AgentProcess, finish, withAgents } from './agents.ts'
 import { ADDRESSES, adminOf, masterOf, withFormed } from './clusters.ts'
@@ -112,12 +113,7 @@ async function rawRate(host: string, clients: number, value: string, guess: numb
 /** How many changes the log has of these hosts; it also holds what the servers saw themselves. */
 async function linesInLog(redis: Redis, log: string, hosts: ReadonlySet<string>): Promise<number> {
   let lines = 0
-  let from = '-'
-  for (;;) {
-    const entries = (await redis.xrange(log, from, '+', 'COUNT', 2000)) as [string, string[]][]
-    for (const [, [, host, , , , , , , , text]] of entries)
-      if (hosts.has(host!)) lines += text!.split('\n').length
-    if (entries.length < 2000) return lines
-    from = `(${entries.at(-1)![0]}`
-  }
+  for await (const { host, text } of entriesOf(redis, log))
+    if (hosts.has(host)) lines += text.split('\n').length
+  return lines
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -26,7 +25,6 @@ export async function quietFailovers({ minutes = 10 }: Asked, findings: Findings
   await withFormed(async (cluster) => {
     const history = new History()
     const root = join(cluster.folder, 'agents', 'load1')
-    mkdirSync(root, { recursive: true })
     const { agent } = syntheticAgent({
       host: 'load1',
       root,

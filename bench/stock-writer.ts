@@ -77,14 +77,3 @@ export class StockWriter {
       })
   }
 }
-
-/** The longest time, in ms, in which none of them got an acknowledgement, between two moments (ms since the epoch). */
-export function longestGap(writers: readonly StockWriter[], from: number, to: number): number {
-  const times = writers.flatMap((writer) => writer.times.filter((time) => time >= from && time <= to))
-  let [longest, before] = [0, from]
-  for (const time of [...times.sort((a, b) => a - b), to]) {
-    longest = Math.max(longest, time - before)
-    before = time
-  }
-  return longest
-}

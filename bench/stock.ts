@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { endChild } from '../lab/child.ts'
+import { longestGap } from '../lab/gap.ts'
 import { until } from '../lab/until.ts'
 import { inFolder } from './clusters.ts'
 import type { Asked, Findings } from './frame.ts'
-import { longestGap, StockWriter } from './stock-writer.ts'
+import { StockWriter } from './stock-writer.ts'
 
 /** Sentinel's settings in milliseconds: what its documentation ships, and what is usually made of it. */
 const SETTINGS = {
@@ -59,7 +60,7 @@ export async function stock(
         await until('writers go on', DEAD_MS, () => back().length === writers.length).catch(() => {})
         const alive = back()
         dead += writers.length - alive.length
-        findings.add(name, 'ms', longestGap(writers, begun - 200, Date.now()))
+        findings.add(name, 'ms', gapOf(writers, begun - 200))
         for (const writer of writers) if (!alive.includes(writer)) await writer.connectAnew()
         master.start()
         await settled(servers)
@@ -73,6 +74,14 @@ export async function stock(
     }
   })
 }
+
+/** The longest time, in ms, in which none of them got an acknowledgement, since then (ms since the epoch). */
+const gapOf = (writers: readonly StockWriter[], from: number) =>
+  longestGap(
+    writers.flatMap(({ times }) => times),
+    from,
+    Date.now(),
+  )
 
 async function tell(
   name: string,
@@ -128,14 +137,7 @@ class StockServer {
   }
 
   async kill(): Promise<void> {
-    await Promise.all(
-      this.processes.splice(0).map(async (child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return
-        const gone = once(child, 'exit')
-        child.kill('SIGKILL')
-        await gone
-      }),
-    )
+    await Promise.all(this.processes.splice(0).map((child) => endChild(child)))
   }
 
   client(): Redis {

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { LabCluster } from './cluster.ts'
@@ -34,7 +33,6 @@ export async function check(cluster: LabCluster, progress: Progress): Promise<nu
   const agents = Array.from({ length: AGENTS }, (_, i) => {
     const host = `load${i + 1}`
     const root = join(cluster.folder, 'agents', host)
-    mkdirSync(root, { recursive: true })
     return syntheticAgent({
       host,
       root,

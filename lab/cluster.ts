@@ -1,16 +1,10 @@
-import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Paths, pathsUnder } from '../src/platform/paths.ts'
 import { childServices, type Services } from '../src/platform/services.ts'
+import { type Answer, type Running, run } from './command.ts'
 import { LabServer, stopServers } from './server.ts'
-
-/** What a command printed, and its exit status. */
-export interface Answer {
-  readonly out: string
-  readonly err: string
-  readonly status: number
-}
+import { until } from './until.ts'
 
 /**
  * Three telemetry servers and a node on this machine, below one folder, and the `netq` command to use them with. The
@@ -82,13 +76,23 @@ export class LabCluster {
 
   /** `netq ...` as typed on a server, or, without one, on the node. */
   netq(on: string | undefined, ...words: string[]): Promise<Answer> {
+    return this.typed(on, ...words).done
+  }
+
+  /** The same, where it may have to be ended before it ends by itself. */
+  typed(on: string | undefined, ...words: readonly string[]): Running {
     const { NETQ_ROOT: _, ...env } = process.env
-    const argv = [this.program, ...(on === undefined ? [] : ['--on', on]), ...words]
-    return new Promise((resolve) => {
-      execFile(process.execPath, argv, { env: { ...env, NETQ_DEMO: this.places } }, (error, out, err) => {
-        resolve({ out, err, status: error ? ((error.code as unknown as number) ?? 1) : 0 })
+    const argv = [process.execPath, this.program, ...(on === undefined ? [] : ['--on', on]), ...words]
+    return run(argv, { ...env, NETQ_DEMO: this.places })
+  }
+
+  /** The page's command on each of these servers, as soon as its cts-auth answers. */
+  async toldOfEachOther(addresses: readonly string[] = this.addresses): Promise<void> {
+    for (const { name } of this.servers.filter(({ address }) => addresses.includes(address))) {
+      await until(`add server works on ${name}`, 30_000, async () => {
+        return (await this.netq(name, 'config', 'ts', 'add', 'server', ...addresses)).status === 0
       })
-    })
+    }
   }
 
   /** The name of the server that all three agree to be the master, or undefined. */

@@ -4,6 +4,8 @@ import { readSecrets } from '../src/config/secrets.ts'
 import { connect } from '../src/store/connection.ts'
 import { keysUnder } from '../src/store/keys.ts'
 import { READER, REDIS_PORT } from '../src/store/names.ts'
+import { longestGap } from './gap.ts'
+import { entriesOf } from './log.ts'
 import type { LabServer } from './server.ts'
 
 /** What became of the changes that agents made, by what one server holds. */
@@ -62,14 +64,7 @@ export class History {
 
   /** The longest time, in ms, without any acknowledgement between two moments (ms since the epoch). */
   longestGap(from: number, to: number): number {
-    const times = [...this.acknowledgedAt.filter((time) => time >= from && time <= to), to]
-    let longest = 0
-    let before = from
-    for (const time of times) {
-      longest = Math.max(longest, time - before)
-      before = time
-    }
-    return longest
+    return longestGap(this.acknowledgedAt, from, to)
   }
 
   /** Holds one server's log and state against what was made. */
@@ -132,27 +127,17 @@ async function readLog(
   const lines = new Map<string, Map<string, number>>()
   const last = new Map<string, number>()
   const faults: string[] = []
-  let from = '-'
-  for (;;) {
-    const entries = (await redis.xrange(keysUnder(prefix).log, from, '+', 'COUNT', 1000)) as [
-      string,
-      string[],
-    ][]
-    for (const [, [, host, , prev, , seq, , , , text]] of entries) {
-      // The batch number 0 is of what the servers saw themselves.
-      if (!hosts.has(host!) || seq === '0') continue
-      const before = last.get(host!) ?? 0
-      if (Number(seq) <= before || Number(prev) < before)
-        faults.push(`${host}: batch ${seq} is out of order, after ${before}`)
-      last.set(host!, Number(seq))
-      const counts = lines.get(host!) ?? new Map<string, number>()
-      lines.set(host!, counts)
-      for (const line of text!.split('\n')) counts.set(line, (counts.get(line) ?? 0) + 1)
-    }
-    const end = entries.at(-1)
-    if (!end || entries.length < 1000) return { lines, faults }
-    from = `(${end[0]}`
+  for await (const { host, prev, seq, text } of entriesOf(redis, keysUnder(prefix).log)) {
+    // The batch number 0 is of what the servers saw themselves.
+    if (!hosts.has(host) || seq === 0) continue
+    const before = last.get(host) ?? 0
+    if (seq <= before || prev < before) faults.push(`${host}: batch ${seq} is out of order, after ${before}`)
+    last.set(host, seq)
+    const counts = lines.get(host) ?? new Map<string, number>()
+    lines.set(host, counts)
+    for (const line of text.split('\n')) counts.set(line, (counts.get(line) ?? 0) + 1)
   }
+  return { lines, faults }
 }
 
 function readerOf(server: LabServer): Promise<Redis> {

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Answer } from './cluster.ts'
+import type { Answer } from './command.ts'
 import { until } from './until.ts'
 
 export interface MachineParts {

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { Agent, type AgentOptions, type Readings } from '../src/agent/agent.ts'
 import { type Level, makeLog } from '../src/platform/log.ts'
 import { pathsUnder } from '../src/platform/paths.ts'
@@ -6,6 +7,7 @@ import type { Row, Table } from '../src/tables/table.ts'
 
 export interface Load {
   readonly host: string
+  /** The folder of its files, which it makes. */
   readonly root: string
   readonly servers: readonly string[]
   /** Changes a second that it makes up. */
@@ -38,6 +40,7 @@ const TICK_MS = 20
  * and can be looked for in the log.
  */
 export function syntheticAgent({ host, root, servers, history, logLevel, ...node }: Load): SyntheticAgent {
+  mkdirSync(root, { recursive: true })
   let load: MadeUpInterfaces | undefined
   const agent = new Agent({
     paths: pathsUnder(root),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import { endChild, hasEnded } from '../child.ts'
 import type { Settings } from './agent-settings.ts'
 
 /** One of the harness' agents, seen from the harness: a process that is started, hurt and told to be quiet. */
@@ -31,7 +32,7 @@ export class FaultAgent {
   }
 
   private get running(): boolean {
-    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
+    return this.child !== undefined && !hasEnded(this.child)
   }
 
   /** Starts it if it does not run. */
@@ -49,11 +50,7 @@ export class FaultAgent {
 
   /** Resolves once it is gone. */
   async kill(): Promise<void> {
-    const { child } = this
-    if (!child || !this.running) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
+    if (this.child) await endChild(this.child)
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {

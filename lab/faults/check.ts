@@ -143,7 +143,7 @@ export class Checker {
       const own = copy.log.filter((entry) => entry.host === host && entry.seq !== 0)
       const base = this.bases.get(host) ?? NOTHING
       const mark = copy.marks.get(host)!
-      acknowledged += changesAcknowledged(truth, base.mark)
+      acknowledged += truth.acknowledgedIn(base.mark + 1, truth.acknowledged)
       const walked = walk(truth, own, mark, base, permitted)
       walks.push({ ...walked, faults: [...walked.faults, ...stateFaults(truth, walked, copy)] })
       this.bases.set(host, walked.base)
@@ -191,13 +191,4 @@ function stateFaults(truth: AgentTruth, { base }: Walked, copy: Copy): string[] 
       `${truth.host}: ${byNode.length} rows are not what the node has, e.g. ${byNode[0]!.replace('\t', ' ')}`,
     )
   return found
-}
-
-function changesAcknowledged(truth: AgentTruth, after: number): number {
-  let changes = 0
-  for (const [seq, made] of truth.made) {
-    if (seq <= after || seq > truth.acknowledged) continue
-    changes += (made.at(-1)?.payload ?? '').split('\n').filter((line) => /^[PDS]\t/.test(line)).length
-  }
-  return changes
 }

@@ -1,12 +1,9 @@
 import type { Redis } from 'ioredis'
 import { keysUnder } from '../../src/store/keys.ts'
+import { entriesOf, type RawEntry } from '../log.ts'
 
 /** One entry of the log. */
-export interface LogEntry {
-  readonly id: string
-  readonly host: string
-  readonly prev: number
-  readonly seq: number
+export interface LogEntry extends Omit<RawEntry, 'text' | 'fields'> {
   readonly lines: readonly string[]
   /** All of its fields as they are, to be compared with those of another server. */
   readonly raw: string
@@ -29,7 +26,6 @@ export interface Copy {
 
 /** The tables that the harness' agents have. */
 const TABLES = ['link'] as const
-const ENTRIES_AT_ONCE = 2000
 
 /**
  * Reads what a server holds, from its own Redis.
@@ -68,17 +64,9 @@ export async function copyOf(
 
 async function logOf(redis: Redis, key: string, after: string): Promise<LogEntry[]> {
   const log: LogEntry[] = []
-  for (let from = after === '' ? '-' : `(${after}`; ; ) {
-    const entries = (await redis.xrange(key, from, '+', 'COUNT', ENTRIES_AT_ONCE)) as [string, string[]][]
-    for (const [id, fields] of entries) {
-      const [, host = '', , prev, , seq, , , , text = ''] = fields
-      const raw = fields.join('\0')
-      log.push({ id, host, prev: Number(prev), seq: Number(seq), lines: text.split('\n'), raw })
-    }
-    const last = entries.at(-1)
-    if (!last || entries.length < ENTRIES_AT_ONCE) return log
-    from = `(${last[0]}`
-  }
+  for await (const { text, fields, ...entry } of entriesOf(redis, key, after))
+    log.push({ ...entry, lines: text.split('\n'), raw: fields.join('\0') })
+  return log
 }
 
 /** Where two servers' copies differ, a sentence each; none if they are equal. */

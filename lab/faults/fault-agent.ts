@@ -3,7 +3,7 @@
  * node. What to be is the first argument, a Settings as JSON. A message `quiet` ends the changes and has what the node then
  * holds written to the journal; `resume` goes on with them. The agent ends when whoever started it does.
  */
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Differ } from '../../src/agent/differ.ts'
 import { tableNamed } from '../../src/tables/index.ts'
 import { syntheticAgent } from '../synthetic.ts'
@@ -25,7 +25,6 @@ const watch = {
 }
 
 if (kind === 'agent') {
-  mkdirSync(root, { recursive: true })
   const { agent, quiet, resume, rows } = syntheticAgent({
     host,
     root,

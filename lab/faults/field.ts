@@ -1,11 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSecrets } from '../../src/config/secrets.ts'
 import { sentenceOf } from '../../src/platform/log.ts'
 import { connect } from '../../src/store/connection.ts'
 import { ADMIN, REDIS_PORT } from '../../src/store/names.ts'
-import type { Answer, LabCluster } from '../cluster.ts'
+import type { LabCluster } from '../cluster.ts'
+import { type Running, run } from '../command.ts'
 import { AGENTS_ADDRESS, clusterInNamespaces, type LabNetwork, SPARE_ADDRESS } from '../netns.ts'
 import { LabServer } from '../server.ts'
 import { until } from '../until.ts'
@@ -77,12 +78,7 @@ export class Field {
     for (const { paths } of this.servers) this.disks.mount(paths.root)
     for (const { root } of this.agents) this.disks.mount(root)
     await this.cluster.start()
-    for (const ip of this.members) {
-      const { name } = this.at(ip)
-      await until(`add server works on ${name}`, 30_000, async () => {
-        return (await this.netq(name, 'config', 'ts', 'add', 'server', ...this.members).done).status === 0
-      })
-    }
+    await this.cluster.toldOfEachOther(this.members)
     await this.agreed(60_000)
     await this.openDoors()
     for (const agent of this.agents) agent.start()
@@ -128,20 +124,12 @@ export class Field {
   }
 
   /** `netq ...` as typed on a server. Never rejects; what is ended early has the status 1. */
-  netq(on: string, ...words: readonly string[]): { done: Promise<Answer>; end(): void } {
-    const { NETQ_ROOT: _, ...env } = process.env
-    return run([process.execPath, this.cluster.program, '--on', on, ...words], {
-      ...env,
-      NETQ_DEMO: this.cluster.places,
-    })
+  netq(on: string, ...words: readonly string[]): Running {
+    return this.cluster.typed(on, ...words)
   }
 
   /** A program of a server, as its timer or an operator runs it there. */
-  program(
-    server: LabServer,
-    name: string,
-    ...words: readonly string[]
-  ): { done: Promise<Answer>; end(): void } {
+  program(server: LabServer, name: string, ...words: readonly string[]): Running {
     const env = { ...process.env, NETQ_ROOT: server.paths.root, NETQ_ADDRESS: server.address }
     const inside = this.network.inside(server.address)
     return run([...inside, process.execPath, join(this.options.programs, `${name}.js`), ...words], env)
@@ -216,16 +204,4 @@ export class Field {
     })
     await until('the doors to the servers are open', 10_000, () => open === doors.length)
   }
-}
-
-function run(argv: readonly string[], env: NodeJS.ProcessEnv): { done: Promise<Answer>; end(): void } {
-  const [command = '', ...rest] = argv
-  let end = () => {}
-  const done = new Promise<Answer>((resolve) => {
-    const child = execFile(command, rest, { env }, (error, out, err) => {
-      resolve({ out, err, status: error ? Number(error.code) || 1 : 0 })
-    })
-    end = () => child.kill('SIGKILL')
-  })
-  return { done, end }
 }

@@ -63,6 +63,16 @@ export class AgentTruth {
     this.acknowledgements = []
   }
 
+  /** How many changes it made in these batches that are acknowledged. */
+  acknowledgedIn(from: number, to: number): number {
+    let changes = 0
+    for (let seq = from; seq <= Math.min(to, this.acknowledged); seq++) {
+      const payload = this.made.get(seq)?.at(-1)?.payload ?? ''
+      changes += payload.split('\n').filter((line) => /^[PDS]\t/.test(line)).length
+    }
+    return changes
+  }
+
   private takeOne(entry: Entry): void {
     switch (entry.what) {
       case 'start':

@@ -108,12 +108,12 @@ class Walker {
 
   /** Counts what was acknowledged of these batches as lost. */
   lose(from: number, to: number): void {
-    this.lost += this.acknowledgedIn(from, to)
+    this.lost += this.truth.acknowledgedIn(from, to)
   }
 
   private batch({ id, seq, prev, lines }: LogEntry): void {
     const { truth, model } = this
-    const skipped = this.acknowledgedIn(prev + 1, seq - 1)
+    const skipped = truth.acknowledgedIn(prev + 1, seq - 1)
     if (skipped > 0) {
       this.faults.push(
         `${truth.host}: batch ${seq} follows ${prev}, and batches between them were acknowledged`,
@@ -141,7 +141,7 @@ class Walker {
 
   private gap(from: number, to: number, reason: string): void {
     const { truth, permitted } = this
-    const acknowledged = this.acknowledgedIn(from, to)
+    const acknowledged = truth.acknowledgedIn(from, to)
     const restored = (truth.made.get(to)?.[0]?.time ?? 0) <= (permitted.restored ?? -1)
     if (acknowledged > 0 && restored) this.forgotten += acknowledged
     else if (acknowledged > 0) {
@@ -151,15 +151,6 @@ class Walker {
       this.faults.push(`${truth.host}: there is a gap ${from}-${to} (${reason}), and no reason for one`)
     }
     this.model.apply(`G\t${from}\t${to}\t${reason}`)
-  }
-
-  private acknowledgedIn(from: number, to: number): number {
-    let changes = 0
-    for (let seq = from; seq <= Math.min(to, this.truth.acknowledged); seq++) {
-      const payload = this.truth.made.get(seq)?.at(-1)?.payload ?? ''
-      changes += payload.split('\n').filter((line) => /^[PDS]\t/.test(line)).length
-    }
-    return changes
   }
 
   /** Whether these lines are those of a batch that is in the journal under another number. */

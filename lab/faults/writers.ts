@@ -1,3 +1,4 @@
+import { longestGap as longestGapOf } from '../gap.ts'
 import type { Acknowledgement } from './truth.ts'
 
 /**
@@ -38,11 +39,6 @@ export function twoWriters(acknowledgements: readonly Acknowledgement[]): string
 
 /** The longest time, in ms, without any acknowledgement between two moments (monotonic milliseconds). */
 export function longestGap(acknowledgements: readonly Acknowledgement[], from: number, to: number): number {
-  const times = acknowledgements.map((one) => one.to).filter((time) => time >= from && time <= to)
-  let [longest, before] = [0, from]
-  for (const time of [...times.sort((a, b) => a - b), to]) {
-    longest = Math.max(longest, time - before)
-    before = time
-  }
-  return Math.round(longest)
+  const times = acknowledgements.map((one) => one.to)
+  return Math.round(longestGapOf(times, from, to))
 }

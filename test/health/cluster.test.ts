@@ -62,12 +62,7 @@ function secretsOf({ paths }: LabServer): string[] {
 
 async function formed(): Promise<void> {
   await cluster.start()
-  for (const { name } of cluster.servers) {
-    await until('cts-auth answers', 10_000, async () => {
-      const words = ['config', 'ts', 'add', 'server', ...cluster.addresses]
-      return (await cluster.netq(name, ...words)).status === 0
-    })
-  }
+  await cluster.toldOfEachOther()
   await until('all are ok', 20_000, () => cluster.allOk(cluster.named('ts01')))
 }
 

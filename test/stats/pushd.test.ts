@@ -177,8 +177,10 @@ describe('netq-stats-pushd', () => {
       await add(`${now + 1}-0`, now + 1)
       await influx.start()
       await until('the next sample is written', 10_000, async () => (await times()).length === 2)
-      expect(said[0]).toBe(sentence)
-      expect(said[1]).toBe('statistics: goes on')
+      // Between the two it may say that an InfluxDB which is just starting closed its connection.
+      expect(said).toContain('statistics: goes on')
+      const once = said.slice(0, said.indexOf('statistics: goes on'))
+      expect(once.filter((one) => one === sentence)).toHaveLength(1)
     } finally {
       await loop.stop()
     }

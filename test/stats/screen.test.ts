@@ -42,6 +42,8 @@ describe('show interface-stats', () => {
     const sample = (host: string, port: string, secondsAgo: number, counters: string) =>
       pointsOf({ id: '', host, time: String(now - secondsAgo * 1000), lines: `${port}\t{${counters}}` })
     await database.write([
+      // In another of InfluxDB's shards, in which an interface must not be counted once more.
+      ...sample('leaf01', 'swp10', 25 * 3600, '"rx_bytes":0'),
       ...sample('leaf01', 'swp10', 7200, '"rx_bytes":1'),
       ...sample('leaf01', 'swp10', 60, '"rx_bytes":1000,"tx_bytes":5'),
       ...sample('leaf01', 'swp10', 0, '"rx_bytes":7501000,"tx_bytes":5,"rx_packets":6000,"rx_drop":3'),

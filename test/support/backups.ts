@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Answer } from '../../lab/cluster.ts'
+import type { Answer } from '../../lab/command.ts'
 import { History } from '../../lab/history.ts'
 import type { LabServer } from '../../lab/server.ts'
 import { type SyntheticAgent, syntheticAgent } from '../../lab/synthetic.ts'
@@ -63,7 +62,6 @@ export class Remembering extends History {
     for (let i = 1; i <= agents; i++) {
       const host = `${name}${i}`
       const root = join(folder, 'agents', host)
-      mkdirSync(root, { recursive: true })
       const one = syntheticAgent({ host, root, servers, changesPerSecond: 40, history: this })
       this.agents.push(one)
       one.agent.start()

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LabCluster } from '../../lab/cluster.ts'
@@ -73,13 +73,7 @@ export class TestCluster extends LabCluster {
   /** Starts the three and forms the cluster, as the page says. */
   async form(): Promise<void> {
     await this.start()
-    for (const { name } of this.servers) {
-      await until(
-        `add server works on ${name}`,
-        15_000,
-        async () => (await this.addServers(name)).status === 0,
-      )
-    }
+    await this.toldOfEachOther()
     await this.settled('ts01')
   }
 
@@ -103,7 +97,6 @@ export class TestCluster extends LabCluster {
   async load(agents = 3, changesPerSecond = 40): Promise<void> {
     for (let i = 1; i <= agents; i++) {
       const root = join(this.folder, 'agents', `load${i}`)
-      mkdirSync(root, { recursive: true })
       const one = syntheticAgent({
         host: `load${i}`,
         root,

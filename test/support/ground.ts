@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { type Answer, LabCluster } from '../../lab/cluster.ts'
+import { LabCluster } from '../../lab/cluster.ts'
+import type { Answer } from '../../lab/command.ts'
 import { AGENTS_ADDRESS, clusterInNamespaces, type LabNetwork } from '../../lab/netns.ts'
 import type { LabServer } from '../../lab/server.ts'
 import { readSecrets } from '../../src/config/secrets.ts'
@@ -57,9 +58,7 @@ export class Ground {
   /** Starts the servers and makes them a cluster with ts01 as the master. */
   async form(): Promise<void> {
     await this.cluster.start()
-    for (const { name } of this.cluster.servers) {
-      await until('cts-auth answers', 10_000, async () => (await this.add(name)).status === 0)
-    }
+    await this.cluster.toldOfEachOther()
     await this.settled()
   }
 

@@ -2,7 +2,6 @@
  * Agents or plain writers in a process of their own, so that they can be in any network namespace. What to make is the
  * first argument (load.ts, Made), as JSON; questions come as messages {id, call, args}, answers go as {id, value|error}.
  */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PlainWriter } from '../../lab/faults/plain-writer.ts'
 import { History } from '../../lab/history.ts'
@@ -19,7 +18,6 @@ const agents =
   made.kind === 'agent'
     ? hosts.map((host) => {
         const root = join(made.folder, host)
-        mkdirSync(root, { recursive: true })
         return syntheticAgent({ host, root, servers: made.servers, changesPerSecond: 40, history })
       })
     : []

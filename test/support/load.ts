@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { endChild } from '../../lab/child.ts'
 import type { Verdict } from '../../lab/history.ts'
 import type { LabServer } from '../../lab/server.ts'
 
@@ -85,12 +86,7 @@ export class Load {
 
   async stop(): Promise<void> {
     const { child } = this
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.disconnect()
-    const timer = setTimeout(() => child.kill('SIGKILL'), 3000)
-    await gone
-    clearTimeout(timer)
+    if (child) await endChild(child, () => child.disconnect(), 3000)
   }
 
   private ask<K extends keyof LoadCalls>(

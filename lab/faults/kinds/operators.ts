@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { Answer } from '../../cluster.ts'
+import type { Answer, Running } from '../../command.ts'
 import type { Field } from '../field.ts'
 import type { Fault, Struck } from './fault.ts'
 
@@ -24,7 +24,7 @@ function typed(
   }
 }
 
-async function ended({ done, end }: ReturnType<Field['netq']>): Promise<Answer> {
+async function ended({ done, end }: Running): Promise<Answer> {
   const timer = setTimeout(end, PATIENCE_MS)
   const answer = await done
   clearTimeout(timer)
