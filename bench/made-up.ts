@@ -117,6 +117,8 @@ class Node implements Readings {
       vrf: 'default',
       mtu: this.mtus[i]!,
       macAddress: macOf(i),
+      members: [],
+      vlans: [],
     }))
   }
 

@@ -13,6 +13,7 @@ import { call } from './call.ts'
 import { handOver } from './hand-over.ts'
 import type { LocalConnections } from './local.ts'
 import type { PeerClient } from './peers.ts'
+import { majorityOf } from './picture.ts'
 import { networkRights, type RedisRole, redisConfig, redisMark } from './redis-conf.ts'
 import { Restores } from './restores.ts'
 import { Retention } from './retention.ts'
@@ -226,7 +227,7 @@ export class Actor {
       throw new Error(`this server has voted for another in epoch ${epoch}`)
     const granted = await Promise.all(peers.map((ip) => this.required(this.peers).vote(ip, epoch)))
     const votes = 1 + granted.filter(Boolean).length
-    const needed = Math.floor((peers.length + 1) / 2) + 1
+    const needed = majorityOf(peers.length + 1)
     if (votes < needed) throw new Error(`${votes} of ${needed} votes for epoch ${epoch}`)
     await (await this.local.redis()).call('REPLICAOF', 'NO', 'ONE')
     this.becameMasterBy = 'election after a full stop'

@@ -1,5 +1,10 @@
 import type { ServerReport } from './types.ts'
 
+/** The servers of the list that did not answer. */
+export function absentFrom(order: readonly string[], reports: readonly ServerReport[]): string[] {
+  return order.filter((ip) => !reports.some((r) => r.ip === ip))
+}
+
 /** Whether the servers of the list, but for those `absent`, run, agree on the master and know each other and nobody else. */
 export function complete(
   reports: readonly ServerReport[],

@@ -2,8 +2,8 @@ import { lacksQuorum, type Reports } from './picture.ts'
 import { decideRestore, dropStaged, putAside } from './restoring.ts'
 import type { Decision, Proposal, View } from './types.ts'
 
-/** How far a replica may be behind for a switchover to it, in seconds of replication lag. */
-const LAG_S = 2
+/** How far a replica may be behind for a switchover to it, in seconds of replication lag; what is missing is waited for then. */
+export const LAG_S = 2
 
 /**
  * What the master does about a change that an operator asked for. Only the master carries changes out, and a change

@@ -7,6 +7,7 @@ import { Durations } from './durations.ts'
 import type { LocalConnections } from './local.ts'
 import { MasterWatch } from './master-watch.ts'
 import type { PeerClient } from './peers.ts'
+import { reportsOf } from './picture.ts'
 import { observe } from './report.ts'
 import type { ClusterState } from './state.ts'
 import type { Decision, Seen, ServerReport, View } from './types.ts'
@@ -211,7 +212,7 @@ export class Controller {
 
   /** A proposal of this server ends here: carried out, refused by the master, or overtaken by another change. */
   private settleProposal(mine: ServerReport, peers: Map<string, Seen>): void {
-    const reports = [mine, ...[...peers.values()].flatMap((seen) => ('report' in seen ? [seen.report] : []))]
+    const reports = [...reportsOf({ mine, peers }).values()]
     this.candidatesSeen = reports.flatMap((r) => (r.desired?.formed ? (r.proposal?.order ?? []) : []))
     const { proposal, desired } = this.state
     const orders = reports.flatMap((r) => (r.desired?.formed && r.proposal ? [r.proposal.order.join()] : []))

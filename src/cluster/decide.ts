@@ -2,6 +2,7 @@ import { decideChange, wantedMaster } from './change.ts'
 import { askFailover, followPromoted, givenUp, leaderless, newerCopy, replaceLost } from './elect.ts'
 import {
   currentMaster,
+  failingOver,
   mastersAmong,
   membersOf,
   namedBySentinels,
@@ -154,8 +155,7 @@ function member(view: View, order: readonly string[]): Decision {
     // name the dead one, and the replica that they have just promoted must not go back to it.
     // And not at once: in a switchover two are masters for a few milliseconds, and only the first is seen as one.
     if (master !== undefined && master !== self && masters.includes(master)) {
-      const failingOver = [...members.values()].some((r) => r.sentinel?.failover)
-      if (view.rivalMs < RIVAL_MS || failingOver) {
+      if (view.rivalMs < RIVAL_MS || failingOver(members)) {
         return nothing(`${master} says that it is the master too; looking again`)
       }
       return {
@@ -164,8 +164,7 @@ function member(view: View, order: readonly string[]): Decision {
       }
     }
     if (named !== undefined && named !== self && members.get(named)?.redis?.follows === self) {
-      if ([...members.values()].some((r) => r.sentinel?.failover))
-        return nothing('the Sentinels are told of the switchover')
+      if (failingOver(members)) return nothing('the Sentinels are told of the switchover')
       return {
         action: { do: 'finish-switchover' },
         why: `${named} has handed over to this server; the Sentinels are told`,
@@ -257,7 +256,7 @@ function staleMembers(
   const strangers = stale(view.self)
   if (strangers.length === 0 || master === undefined || members.get(master)?.redis?.role !== 'master')
     return undefined
-  if ([...members.values()].some((r) => r.sentinel?.failover || r.sentinel?.masterDown)) return undefined
+  if (failingOver(members) || [...members.values()].some((r) => r.sentinel?.masterDown)) return undefined
   const again = strangers.every((ip) => view.restartedFor.includes(ip))
   if (again && view.sinceSentinelRestartMs < SENTINEL_RESTART_MS) return undefined
   // Its epoch is taken from the store when it starts again: an older one would name a master that nobody believes.

@@ -33,7 +33,7 @@ export class Durations {
   /** What was just seen, with how long it has been so. */
   view(self: string, mine: ServerReport, peers: ReadonlyMap<string, Seen>): View {
     const now = this.now()
-    const reports = reportsOf({ self, mine, peers })
+    const reports = reportsOf({ mine, peers })
     const masters = [...reports.values()].filter((r) => r.redis?.role === 'master' && r.desired?.formed)
     this.leaderless = masters.length === 0
     if (!this.leaderless) this.leaderSeen = now

@@ -1,4 +1,4 @@
-import { highestEpoch, mastersAmong, nothing, type Reports } from './picture.ts'
+import { failingOver, highestEpoch, majorityOf, mastersAmong, nothing, type Reports } from './picture.ts'
 import type { Decision, ServerReport, View } from './types.ts'
 
 /** How long an election waits for the third server when only two are there, in milliseconds. */
@@ -19,7 +19,7 @@ const SENTINELS_TRY_MS = 20_000
  */
 export function givenUp(view: View, reports: Reports, named: string): boolean {
   const seen = [...reports.values()]
-  const tried = view.leaderlessMs > SENTINELS_TRY_MS && !seen.some((r) => r.sentinel?.failover)
+  const tried = view.leaderlessMs > SENTINELS_TRY_MS && !failingOver(reports)
   const gone =
     reports.get(named)?.redis?.role === 'replica' || seen.every((r) => !r.sentinel || r.sentinel.masterDown)
   return tried && gone && !seen.some((r) => r.redis?.linkUp) && reports.get(named)?.redis?.role !== 'master'
@@ -34,7 +34,6 @@ export function leaderless(
 ): Decision {
   const { mine, self } = view
   const present = [...reports.values()].filter((r) => r.redis && !r.redis.loading)
-  const majority = Math.floor(order.length / 2) + 1
   // Replicas that lost their master a moment ago are the Sentinels' business: they promote the best of them.
   // Those that do not agree on whom they lost never will.
   const sentinelsCan =
@@ -50,7 +49,7 @@ export function leaderless(
   if (former !== undefined)
     return nothing(`${former} is a master from before; the Sentinels are choosing one`)
   if (view.leaderlessMs < LEADERLESS_MS) return nothing('no master is seen; looking again')
-  if (present.length < majority) {
+  if (present.length < majorityOf(order.length)) {
     return nothing(
       `no master, and ${present.length} of ${order.length} servers are here: waiting for one more`,
     )
@@ -101,7 +100,7 @@ export function replaceLost(
     const redis = members.get(ip)?.redis
     return redis?.follows === named && redis.lost !== undefined
   })
-  if (agreed.length < Math.floor(order.length / 2) + 1) return undefined
+  if (agreed.length < majorityOf(order.length)) return undefined
   const able = agreed.filter((ip) => {
     const { sentinel, redis } = members.get(ip)!
     // One that was told to forget its replicas (RESET) has none to promote.

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { NEEDS_YES } from '../api/types.ts'
-import { agreement, complete, wasTold } from './agreement.ts'
+import { absentFrom, agreement, complete, wasTold } from './agreement.ts'
 import type { Controller } from './controller.ts'
-import { mastersAmong, namedBySentinels } from './picture.ts'
+import { mastersAmong, namedBySentinels, reportsOf } from './picture.ts'
 import type { ClusterState } from './state.ts'
 import type { Proposal, Seen, ServerReport } from './types.ts'
 
@@ -157,7 +157,7 @@ async function followChange(parts: Followed, proposal: Proposal, say: Say): Prom
     }
     if (outcome === '') {
       made ??= now
-      const absent = order.filter((ip) => !reports.some((r) => r.ip === ip))
+      const absent = absentFrom(order, reports)
       if ((absent.length === 0 || now - made > ABSENT_MS) && complete(reports, order, absent)) {
         say(agreement(reports, order, absent))
         return 0
@@ -247,8 +247,7 @@ export async function look({ controller }: Pick<Followed, 'controller'>): Promis
   reports: ServerReport[]
 }> {
   const [mine, peers] = await Promise.all([controller.report(), controller.askPeers()])
-  const reports = [mine, ...[...peers.values()].flatMap((seen) => ('report' in seen ? [seen.report] : []))]
-  return { mine, peers, reports }
+  return { mine, peers, reports: [...reportsOf({ mine, peers }).values()] }
 }
 
 function masterOf(reports: readonly ServerReport[]): string | undefined {

@@ -6,12 +6,14 @@ const NO_QUORUM_MS = 700
 /** The servers that answered, by address. */
 export type Reports = ReadonlyMap<string, ServerReport>
 
-export function reportsOf(view: Pick<View, 'self' | 'mine' | 'peers'>): Map<string, ServerReport> {
-  const all = new Map<string, ServerReport>([[view.self, view.mine]])
-  for (const [ip, seen] of view.peers as ReadonlyMap<string, Seen>)
-    if ('report' in seen) all.set(ip, seen.report)
+export function reportsOf({ mine, peers }: Pick<View, 'mine' | 'peers'>): Map<string, ServerReport> {
+  const all = new Map<string, ServerReport>([[mine.ip, mine]])
+  for (const [ip, seen] of peers as ReadonlyMap<string, Seen>) if ('report' in seen) all.set(ip, seen.report)
   return all
 }
+
+/** How many of so many servers are more than half of them. */
+export const majorityOf = (servers: number) => Math.floor(servers / 2) + 1
 
 /** The members of this server's cluster among them. */
 export function membersOf(view: View): Map<string, ServerReport> {
@@ -24,6 +26,11 @@ export function membersOf(view: View): Map<string, ServerReport> {
 /** Those of them whose Redis says that it is a master. */
 export function mastersAmong(members: Reports): string[] {
   return [...members.values()].filter((r) => r.redis?.role === 'master').map((r) => r.ip)
+}
+
+/** Whether a Sentinel is replacing the master at this moment. */
+export function failingOver(members: Reports): boolean {
+  return [...members.values()].some((r) => r.sentinel?.failover)
 }
 
 /** The master that a majority of the cluster's Sentinels names, with the epoch they name it in. */

@@ -1,4 +1,5 @@
-import { complete } from './agreement.ts'
+import { absentFrom, complete } from './agreement.ts'
+import { LAG_S } from './change.ts'
 import type { Controller } from './controller.ts'
 import { look } from './follow.ts'
 import type { PeerClient } from './peers.ts'
@@ -11,8 +12,6 @@ const HAND_OVER_MS = 8000
 const LOOK_MS = 100
 /** For how long after it was asked others are preferred to this server, in milliseconds: it is about to be stopped. */
 const AVOIDED_MS = 30_000
-/** How far the successor may be behind, in seconds of replication lag; what is missing is waited for in the hand-over. */
-const LAG_S = 2
 
 interface Parts {
   readonly self: string
@@ -72,10 +71,9 @@ async function followHandOver(
   for (;;) {
     const { mine, reports } = await look(parts)
     const order = state.desired?.order ?? []
-    const there = (ip: string) => reports.some((r) => r.ip === ip)
     const successor = reports.find((r) => r.ip === to)?.redis?.role === 'master'
     const gave = successor && mine.redis?.role !== 'master'
-    const absent = order.filter((ip) => !there(ip))
+    const absent = absentFrom(order, reports)
     if (gave && complete(reports, order, absent)) {
       say(`${to} is the master; ${self} may be stopped.`)
       return 0

@@ -70,8 +70,8 @@ export async function showInterfaceStats(
   now: number,
 ): Promise<Answer> {
   const range = rangeOf(request.args, now)
-  const [known, health, end] = await Promise.all([reader.agents(), reader.health(), reader.statsEnd()])
-  const agents = known.filter(({ hostname }) => globMatcher(request.hostname ?? '*')(hostname))
+  const fits = globMatcher(request.hostname ?? '*')
+  const [agents, health, end] = await Promise.all([reader.agents(fits), reader.health(), reader.statsEnd()])
   const port = request.args.interface
   const asked = {
     ...(agents.length === 1 ? { hostname: agents[0]!.hostname } : {}),

@@ -28,8 +28,8 @@ export class BadRequest extends Error {}
 export async function show(request: ShowRequest, reader: StoreReader, now: number): Promise<Answer> {
   if (request.table === 'notifications') return showNotifications(request, reader, now)
   const asked = request.table === 'agents' ? undefined : askedFor(request)
-  const [known, health] = await Promise.all([reader.agents(), reader.health()])
-  const agents = selected(known, request.hostname)
+  const [known, health] = await Promise.all([reader.agents(fitting(request.hostname)), reader.health()])
+  const agents = known.sort((a, b) => byNature(a.hostname, b.hostname))
   const notes = [
     ...copyNotes(health, now),
     ...unknownHost(agents, request.hostname),
@@ -41,8 +41,7 @@ export async function show(request: ShowRequest, reader: StoreReader, now: numbe
 
 async function showNotifications(request: ShowRequest, reader: StoreReader, now: number): Promise<Answer> {
   const [records, health] = await Promise.all([reader.notifications(), reader.health()])
-  const fits = request.hostname === undefined ? () => true : globMatcher(request.hostname)
-  const listing = notificationsListing(records, fits, now)
+  const listing = notificationsListing(records, fitting(request.hostname), now)
   return answerOf(listing, request, copyNotes(health, now), health, now)
 }
 
@@ -79,10 +78,7 @@ function askedFor(request: ShowRequest): Asked {
   }
 }
 
-function selected(known: readonly AgentRecord[], pattern: string | undefined): AgentRecord[] {
-  const fits = pattern === undefined ? () => true : globMatcher(pattern)
-  return known.filter(({ hostname }) => fits(hostname)).sort((a, b) => byNature(a.hostname, b.hostname))
-}
+const fitting = (pattern: string | undefined) => (pattern === undefined ? () => true : globMatcher(pattern))
 
 /** Nothing found on a host and no such host are different answers. */
 function unknownHost(agents: readonly AgentRecord[], pattern: string | undefined): string[] {

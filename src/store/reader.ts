@@ -1,3 +1,4 @@
+import type { ChainableCommander } from 'ioredis'
 import type { SentRecord } from '../api/notifications.ts'
 import type { Row, StoredRow, Value } from '../tables/table.ts'
 import { connect, type Target } from './connection.ts'
@@ -20,18 +21,20 @@ export class LocalReader implements StoreReader {
     this.keys = keysUnder(prefix)
   }
 
-  async agents(): Promise<AgentRecord[]> {
+  async agents(fits: (hostname: string) => boolean = () => true): Promise<AgentRecord[]> {
     const redis = await this.connection.get()
-    const hosts = (await redis.smembers(this.keys.hosts)).sort()
-    const records = await this.each(hosts, (host) => this.keys.agent(host))
+    const hosts = (await redis.smembers(this.keys.hosts)).filter(fits).sort()
+    const records = await this.each<Record<string, string>>(hosts, (pipeline, host) =>
+      pipeline.hgetall(this.keys.agent(host)),
+    )
     return hosts.map((host, i) => agentRecord(host, records[i]!))
   }
 
   async rows(table: string, hostnames: readonly string[]): Promise<StoredRow[]> {
-    const hashes = await this.each(hostnames, (host) => this.keys.state(table, host))
-    return hashes.flatMap((hash, i) =>
-      Object.values(hash).flatMap((text) => storedRow(hostnames[i]!, text) ?? []),
+    const values = await this.each<string[]>(hostnames, (pipeline, host) =>
+      pipeline.hvals(this.keys.state(table, host)),
     )
+    return values.flatMap((texts, i) => texts.flatMap((text) => storedRow(hostnames[i]!, text) ?? []))
   }
 
   async health(): Promise<StoreHealth> {
@@ -57,18 +60,19 @@ export class LocalReader implements StoreReader {
     this.connection.close()
   }
 
-  private async each(
+  /** What the command of each host answers, in their order. */
+  private async each<T>(
     hosts: readonly string[],
-    key: (host: string) => string,
-  ): Promise<Record<string, string>[]> {
+    command: (pipeline: ChainableCommander, host: string) => void,
+  ): Promise<T[]> {
     const redis = await this.connection.get()
-    const all: Record<string, string>[] = []
+    const all: T[] = []
     for (let i = 0; i < hosts.length; i += HOSTS_AT_ONCE) {
       const pipeline = redis.pipeline()
-      for (const host of hosts.slice(i, i + HOSTS_AT_ONCE)) pipeline.hgetall(key(host))
+      for (const host of hosts.slice(i, i + HOSTS_AT_ONCE)) command(pipeline, host)
       for (const [error, value] of (await pipeline.exec()) ?? []) {
         if (error) throw error
-        all.push(value as Record<string, string>)
+        all.push(value as T)
       }
     }
     return all

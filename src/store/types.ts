@@ -40,7 +40,8 @@ export interface StoreHealth {
 
 /** Reading from the local Redis, as netqd does it. Rejects with one clear sentence if it does not answer. */
 export interface StoreReader {
-  agents(): Promise<AgentRecord[]>
+  /** Those whose names fit; all without `fits`. */
+  agents(fits?: (hostname: string) => boolean): Promise<AgentRecord[]>
   rows(table: string, hostnames: readonly string[]): Promise<StoredRow[]>
   health(): Promise<StoreHealth>
   /** What the notifier sent, the newest first; 1000 records at most. */

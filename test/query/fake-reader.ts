@@ -54,8 +54,8 @@ export class FakeReader implements StoreReader {
     this.now = now
   }
 
-  async agents() {
-    return [...this.known]
+  async agents(fits: (hostname: string) => boolean = () => true) {
+    return this.known.filter(({ hostname }) => fits(hostname))
   }
 
   async rows(table: string, hostnames: readonly string[]) {
