@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Redis } from 'ioredis'
+import { withoutHoles } from '../store/holes.ts'
 
 /** How often the files are opened anew because Redis has just put others in their place. */
 const TRIES = 20
@@ -11,15 +12,20 @@ const CHUNK_BYTES = 1 << 20
 /** Redis puts off writing while its disk is slow, by 2 s at most; milliseconds. */
 const WRITTEN_MS = 5000
 
+interface OpenFile {
+  readonly handle: FileHandle
+  readonly bytes: number
+}
+
 /**
  * The append only file of a running Redis, as it was at one moment: the base, an RDB that is never written again, and the
  * increments, which only grow. Read up to where they reached, one after the other, they are the one file that Redis had
  * before version 7 and still loads: `appendonly.aof`. Redis forks nothing for it and writes nothing.
  */
 export class AofCopy {
-  private readonly files: readonly { readonly handle: FileHandle; readonly bytes: number }[]
+  private readonly files: readonly OpenFile[]
 
-  private constructor(files: AofCopy['files']) {
+  private constructor(files: readonly OpenFile[]) {
     this.files = files
   }
 
@@ -88,15 +94,19 @@ export class AofCopy {
   }
 
   private async *chunks(): AsyncGenerator<Buffer> {
-    for (const { handle, bytes } of this.files) {
-      for (let at = 0; at < bytes; ) {
-        const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, bytes - at))
-        const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
-        if (bytesRead === 0) throw new Error('the append only file became shorter while it was read')
-        yield chunk.subarray(0, bytesRead)
-        at += bytesRead
-      }
-    }
+    const [base, ...increments] = this.files
+    if (base) yield* chunksOf(base)
+    for (const file of increments) yield* withoutHoles(chunksOf(file))
+  }
+}
+
+async function* chunksOf({ handle, bytes }: OpenFile): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, bytes - at))
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
+    if (bytesRead === 0) throw new Error('the append only file became shorter while it was read')
+    yield chunk.subarray(0, bytesRead)
+    at += bytesRead
   }
 }
 

@@ -6,6 +6,7 @@ import { type Log, sentenceOf } from '../platform/log.ts'
 import type { Paths } from '../platform/paths.ts'
 import type { Services } from '../platform/services.ts'
 import { connect } from '../store/connection.ts'
+import { closeHoles } from '../store/holes.ts'
 import { loadLibrary } from '../store/library.ts'
 import { ADMIN, MASTER_NAME, REDIS_PORT } from '../store/names.ts'
 import { linkToArchive, moveToArchive } from './archive.ts'
@@ -26,6 +27,9 @@ import type { Action, ClusterList, Refusal, View } from './types.ts'
 
 /** Why a server is the master, where nothing else is known: the Sentinels promoted it. */
 export const FAILOVER = 'failover: the master was lost'
+/** A Redis that has ended so often while it loaded its data is started again only as often as this, in milliseconds. */
+const LOADS_AT_ONCE = 3
+const LOAD_AGAIN_MS = 5000
 /** How long a replica may take to confirm a new list, in milliseconds: less than any command may take (local.ts). */
 const CONFIRM_MS = 400
 
@@ -42,6 +46,9 @@ export class Actor {
   readonly restores: Restores
   secrets: Secrets
   private sentinelStart: Promise<void> | undefined
+  /** How often Redis was started since it had last loaded its data, and when last. */
+  private unloaded = 0
+  private startedAt = 0
   /** The last change that this server refused, as the master. */
   refusal: Refusal | undefined
   /** What was started by another version of this software with other settings, and has not been started since. */
@@ -91,6 +98,7 @@ export class Actor {
       case 'join':
         return this.join(action.member, view)
       case 'open':
+        this.unloaded = 0
         await (await this.local.redis()).call('ACL', 'SETUSER', 'default', ...networkRights(this.secrets))
         return
       case 'promote':
@@ -113,6 +121,7 @@ export class Actor {
         )
         return this.services.stop('sentinel')
       case 'stop-redis':
+        this.unloaded = 0
         return this.services.stop('redis')
       case 'hasten-sentinel':
         return hastenSentinel(this.local)
@@ -168,11 +177,23 @@ export class Actor {
   }
 
   private async startRedis(as: 'fenced' | { replicaOf: string }): Promise<void> {
+    const now = performance.now()
+    if (this.unloaded >= LOADS_AT_ONCE && now - this.startedAt < LOAD_AGAIN_MS)
+      throw new Error(
+        `Redis has ended ${this.unloaded} times while it loaded its data: see ${this.paths.redisLog}`,
+      )
+    this.unloaded++
+    this.startedAt = now
     const follow: RedisRole['follow'] = as === 'fenced' ? 'nobody' : { ip: as.replicaOf }
     const role = { address: this.address, follow, member: this.state.desired?.formed === true }
     mkdirSync(this.paths.redisData, { recursive: true, mode: 0o750 })
     mkdirSync(this.paths.ctsLogs, { recursive: true })
     replaceFile(this.paths.redisConfig, redisConfig(this.paths, this.secrets, role), 0o600)
+    const closed = await closeHoles(this.paths.redisData)
+    if (closed > 0)
+      this.log.warning(
+        `Redis' append only file had ${closed} zeros in it, which a full disk leaves and Redis does not load: they were taken out, nothing is missing`,
+      )
     await this.services.start('redis')
     this.outdated.delete('redis')
   }

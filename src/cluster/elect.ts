@@ -1,4 +1,4 @@
-import { failingOver, highestEpoch, majorityOf, mastersAmong, nothing, type Reports } from './picture.ts'
+import { highestEpoch, majorityOf, mastersAmong, nothing, type Reports } from './picture.ts'
 import type { Decision, ServerReport, View } from './types.ts'
 
 /** How long an election waits for the third server when only two are there, in milliseconds. */
@@ -14,12 +14,18 @@ const LEADERLESS_MS = 4000
 const SENTINELS_TRY_MS = 20_000
 
 /**
+ * Whether the Sentinel there is replacing the master. One whose clock was set, or that was held up in its own failover, stands
+ * still for 30 s (TILT), and another one begins anew (25 and 35 s without a master, measured).
+ */
+const isReplacing = ({ sentinel }: ServerReport) => sentinel?.failover === true && !sentinel.tilt
+
+/**
  * Whether the Sentinels have not replaced the lost master `named` for so long that the servers choose another. That
  * its cts-auth cannot be asked is not enough: no replica has a link to it, and every Sentinel holds it for lost.
  */
 export function givenUp(view: View, reports: Reports, named: string): boolean {
   const seen = [...reports.values()]
-  const tried = view.leaderlessMs > SENTINELS_TRY_MS && !failingOver(reports)
+  const tried = view.leaderlessMs > SENTINELS_TRY_MS && !seen.some(isReplacing)
   const gone =
     reports.get(named)?.redis?.role === 'replica' || seen.every((r) => !r.sentinel || r.sentinel.masterDown)
   return tried && gone && !seen.some((r) => r.redis?.linkUp) && reports.get(named)?.redis?.role !== 'master'
@@ -94,8 +100,7 @@ export function replaceLost(
   if (givenUp(view, members, named)) return undefined
   // What its own server sees counts more than what others do not.
   if (members.get(named)?.redis || mastersAmong(members).length > 0) return undefined
-  // A Sentinel that was held up in its own failover stands still for 30 s (TILT); another one begins anew (35 s, measured).
-  if ([...members.values()].some((r) => r.sentinel?.failover && !r.sentinel.tilt)) return undefined
+  if ([...members.values()].some(isReplacing)) return undefined
   const agreed = order.filter((ip) => {
     const redis = members.get(ip)?.redis
     return redis?.follows === named && redis.lost !== undefined
@@ -146,8 +151,11 @@ export function newerCopy(a: ServerReport, b: ServerReport, order: readonly stri
 /** The master of this server is certainly gone: the first other server's Sentinel is asked to promote without waiting. */
 export function askFailover(self: string, members: Reports): Decision | undefined {
   const others = [...members.values()].filter((r) => r.ip !== self)
-  if (others.some((r) => r.sentinel?.failover)) return undefined
-  const helper = others.find((r) => r.sentinel && r.redis?.role === 'replica' && r.redis.everLinked)
+  if (others.some(isReplacing)) return undefined
+  const replicas = others.filter((r) => r.redis?.role === 'replica')
+  if (!replicas.some((r) => r.redis!.everLinked)) return undefined
+  const able = replicas.filter((r) => r.sentinel && !r.sentinel.tilt && r.sentinel.replicas > 0)
+  const helper = able.find((r) => r.redis!.everLinked) ?? able[0]
   if (!helper) return undefined
   return {
     action: { do: 'ask-failover', of: helper.ip },

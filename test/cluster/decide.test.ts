@@ -507,6 +507,26 @@ describe('where nobody is the master', () => {
       /has died; a replica takes over/,
     ],
     [
+      'a Sentinel that stands still (TILT) is not the one that is asked',
+      view([
+        member(A, { redis: redis(), sentinel: sentinel(A) }),
+        member(B, { redis: lost(A), sentinel: sentinel(A, { tilt: true }) }),
+        orphan(C),
+      ]),
+      { do: 'ask-failover', of: C },
+      /has died; a replica takes over/,
+    ],
+    [
+      'nor waited for, though it has begun',
+      view([
+        member(A, { redis: redis(), sentinel: sentinel(A) }),
+        member(B, { redis: lost(A), sentinel: sentinel(A, { tilt: true, failover: true }) }),
+        orphan(C),
+      ]),
+      { do: 'ask-failover', of: C },
+      /has died; a replica takes over/,
+    ],
+    [
       'nobody is elected beside a former master that is seen',
       elected(
         9000,
