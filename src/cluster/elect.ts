@@ -20,15 +20,23 @@ const SENTINELS_TRY_MS = 20_000
 const isReplacing = ({ sentinel }: ServerReport) => sentinel?.failover === true && !sentinel.tilt
 
 /**
- * Whether the Sentinels have not replaced the lost master `named` for so long that the servers choose another. That
- * its cts-auth cannot be asked is not enough: no replica has a link to it, and every Sentinel holds it for lost.
+ * Whether the Sentinels have not replaced the lost master `named` for so long that the servers choose another, or cannot, as
+ * all of them stand still. That its cts-auth cannot be asked is not enough: no replica has a link to it, and every Sentinel
+ * holds it for lost (or its server does, where it stands still).
  */
 export function givenUp(view: View, reports: Reports, named: string): boolean {
   const seen = [...reports.values()]
   const tried = view.leaderlessMs > SENTINELS_TRY_MS && !seen.some(isReplacing)
-  const gone =
-    reports.get(named)?.redis?.role === 'replica' || seen.every((r) => !r.sentinel || r.sentinel.masterDown)
-  return tried && gone && !seen.some((r) => r.redis?.linkUp) && reports.get(named)?.redis?.role !== 'master'
+  const stuck = seen.every((r) => !r.sentinel || r.sentinel.tilt)
+  const isLost = ({ sentinel, redis }: ServerReport) =>
+    !sentinel || sentinel.masterDown || (sentinel.tilt && redis?.lost !== undefined)
+  const gone = reports.get(named)?.redis?.role === 'replica' || seen.every(isLost)
+  return (
+    (tried || stuck) &&
+    gone &&
+    !seen.some((r) => r.redis?.linkUp) &&
+    reports.get(named)?.redis?.role !== 'master'
+  )
 }
 
 /** This server is up as a replica, and nobody that it sees is the master. */

@@ -9,8 +9,20 @@ import { hasSystemd, systemdServices } from './systemd.ts'
 
 export type { ServiceName, Services } from './service.ts'
 
-/** Takes the umask $1, keeps its line of /proc in the file $0, and becomes the command that follows. */
-const BECOME = 'umask "$1" && shift && read -r stat < /proc/$$/stat && echo "$stat" > "$0" && exec "$@"'
+/**
+ * Takes the umask $1, keeps its line of /proc in the file $0, and becomes the command that follows. It ends if the process that
+ * is in the file lives: somebody else has just started the same, and overwritten it would never be found again.
+ */
+const BECOME = `
+began() { set -- \${1##*) }; echo "\${20}"; }
+umask "$1" && shift && read -r stat < /proc/$$/stat || exit
+if read -r known 2> /dev/null < "$0" && read -r now 2> /dev/null < "/proc/\${known%% *}/stat"; then
+  case $now in
+    *") Z "* | *") X "*) ;;
+    *) [ "$(began "$known")" != "$(began "$now")" ] || exit ;;
+  esac
+fi
+echo "$stat" > "$0" && exec "$@"`
 
 const here = import.meta.dirname
 /** Where the bundled programs are: this folder once bundled, the checkout's `dist` when run from source. */
@@ -87,7 +99,10 @@ export function childServices(
       })
       child.unref()
       while ((await running(name))?.pid !== child.pid) {
-        if (failed !== undefined) throw new Error(`${name} could not be started: ${failed}`)
+        if (failed !== undefined) {
+          if (await running(name)) return
+          throw new Error(`${name} could not be started: ${failed}`)
+        }
         await new Promise((resolve) => setTimeout(resolve, 2))
       }
     } finally {

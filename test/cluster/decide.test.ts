@@ -48,6 +48,9 @@ const marks = (master: string): Action => ({
 const stopped = (ip: string, parts: Parameters<typeof redis>[0] = {}) => member(ip, { redis: redis(parts) })
 /** The two replicas after the loss of A: their links are gone, their Sentinels still name it. */
 const orphan = (ip: string) => member(ip, { redis: lost(A), sentinel: sentinel(A, { masterDown: true }) })
+/** It has lost A, and its Sentinel is in TILT. */
+const still = (ip: string, parts: Parameters<typeof lost>[1] = {}) =>
+  member(ip, { redis: lost(A, parts), sentinel: sentinel(A, { tilt: true }) })
 const waits = (ip: string, order: readonly string[] = ORDER) => told(ip, order)
 const keepsOn: Action = { do: 'mark', roles: { [A]: 'master' } }
 
@@ -525,6 +528,24 @@ describe('where nobody is the master', () => {
       ]),
       { do: 'ask-failover', of: C },
       /has died; a replica takes over/,
+    ],
+    [
+      'Sentinels that all stand still are not waited for: the servers elect, where the lost master is back',
+      view([still(B), still(C), member(A, { redis: redis() })], { leaderlessMs: 4500 }),
+      { do: 'stop-sentinel' },
+      /the servers choose the newest copy/,
+    ],
+    [
+      'and where its machine is gone',
+      view([still(B, { lost: 'silent' }), still(C, { lost: 'silent' })], { away: [A], leaderlessMs: 4500 }),
+      { do: 'stop-sentinel' },
+      /the servers choose the newest copy/,
+    ],
+    [
+      'but not where only the Sentinels do not see it',
+      view([still(B), still(C)], { away: [A], leaderlessMs: 4500 }),
+      nothing,
+      /waiting for the link/,
     ],
     [
       'nobody is elected beside a former master that is seen',
