@@ -16,4 +16,9 @@ export const failed: readonly Failed[] = [
     round: 81,
     was: 'a master that was back at once had a Sentinel replace it whose clock had been set, and which stood still for 30 s',
   },
+  {
+    seed: 104,
+    round: 139,
+    was: 'every Sentinel was in TILT or gone, and nobody was the master for 28 s',
+  },
 ]
