@@ -7,16 +7,17 @@ export async function until(
   ms: number,
   ready: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  const end = Date.now() + ms
+  const end = performance.now() + ms
   let last: unknown
   for (;;) {
     try {
-      if (await within(end - Date.now() + LOOK_MS, ready)) return
+      if (await within(end - performance.now() + LOOK_MS, ready)) return
       last = undefined
     } catch (error) {
       last = error
     }
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms${last ? ` (${String(last)})` : ''}`)
+    if (performance.now() > end)
+      throw new Error(`${what}: not within ${ms} ms${last ? ` (${String(last)})` : ''}`)
     await new Promise((resolve) => setTimeout(resolve, 40))
   }
 }

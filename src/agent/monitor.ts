@@ -91,7 +91,7 @@ export class Monitor {
       this.ended(sentenceOf(error), Date.now())
       return
     }
-    const started = Date.now()
+    const started = performance.now()
     let partial = ''
     let complaint = ''
     this.child = child
@@ -118,13 +118,13 @@ export class Monitor {
       this.child = undefined
       this.ended(complaint || (signal ? `killed by ${signal}` : `exit status ${code}`), started)
     })
-    this.waitUntilListening(child, Date.now() + READY_WITHIN)
+    this.waitUntilListening(child, performance.now() + READY_WITHIN)
   }
 
   private ended(why: string, started: number): void {
     clearTimeout(this.timer)
     if (this.stopped) return
-    if (Date.now() - started > HEALTHY_AFTER) {
+    if (performance.now() - started > HEALTHY_AFTER) {
       this.pause = FIRST_PAUSE
       this.said = ''
     }
@@ -140,7 +140,7 @@ export class Monitor {
 
   private waitUntilListening(child: Child, deadline: number): void {
     if (this.stopped || this.child !== child || child.pid === undefined) return
-    if (Date.now() > deadline || isListening(child.pid)) {
+    if (performance.now() > deadline || isListening(child.pid)) {
       this.events.missed()
       return
     }

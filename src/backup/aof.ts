@@ -34,12 +34,12 @@ export class AofCopy {
    * @param dataFolder Redis' `dir`. Rejects with a sentence if it cannot write, or does not.
    */
   static async written(redis: Redis, dataFolder: string): Promise<AofCopy> {
-    for (const end = Date.now() + WRITTEN_MS; ; ) {
+    for (const end = performance.now() + WRITTEN_MS; ; ) {
       const info = await redis.info('persistence')
       if (/^aof_last_write_status:err/m.test(info))
         throw new Error('Redis cannot write to its disk, so there is nothing to copy: see cts-redis.log')
       if (/^aof_buffer_length:0\r?$/m.test(info)) return AofCopy.open(dataFolder)
-      if (Date.now() > end)
+      if (performance.now() > end)
         throw new Error(`Redis has not written to its disk for ${WRITTEN_MS / 1000} s: see cts-redis.log`)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }

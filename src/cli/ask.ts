@@ -63,7 +63,10 @@ async function askOnce(command: RemoteCommand, args: Arguments, context: Context
 /** A daemon that starts anew with what it was told is asked again; nobody else has to know. */
 async function postAgain(socket: string, path: string, body: unknown): Promise<Answer> {
   let answer = await post(socket, path, body, firstByteMs)
-  for (const end = Date.now() + startsAnewMs; answer.status === ASK_AGAIN && Date.now() < end; ) {
+  for (
+    const end = performance.now() + startsAnewMs;
+    answer.status === ASK_AGAIN && performance.now() < end;
+  ) {
     for await (const _ of answer.body);
     answer = await untilThere(end, () => post(socket, path, body, firstByteMs))
   }
@@ -77,7 +80,7 @@ async function untilThere(end: number, attempt: () => Promise<Answer>): Promise<
     try {
       return await attempt()
     } catch (error) {
-      if (!(error instanceof NoAnswer) || Date.now() > end) throw error
+      if (!(error instanceof NoAnswer) || performance.now() > end) throw error
     }
   }
 }

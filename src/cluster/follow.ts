@@ -84,8 +84,8 @@ export async function turnOff(parts: Followed, really: boolean, tell: Say): Prom
   if (parts.state.proposal) parts.controller.supersede(parts.state.proposal.id)
   parts.state.propose(proposal)
   parts.controller.hurry()
-  const end = Date.now() + FOLLOW_MS
-  while (parts.state.desired?.formed && Date.now() < end) {
+  const end = performance.now() + FOLLOW_MS
+  while (parts.state.desired?.formed && performance.now() < end) {
     const outcome = parts.controller.outcome(proposal.id)
     if (outcome) {
       say(`${outcome}.`)
@@ -140,12 +140,12 @@ function planOf(
 
 async function followChange(parts: Followed, proposal: Proposal, say: Say): Promise<number> {
   const { order } = proposal
-  const end = Date.now() + FOLLOW_MS
+  const end = performance.now() + FOLLOW_MS
   let made: number | undefined
   let untold: number | undefined
-  while (Date.now() < end) {
+  while (performance.now() < end) {
     const { reports } = await look(parts)
-    const now = Date.now()
+    const now = performance.now()
     const outcome = parts.controller.outcome(proposal.id)
     if (outcome) {
       say(`${outcome}.`)
@@ -188,8 +188,8 @@ async function followChange(parts: Followed, proposal: Proposal, say: Say): Prom
 
 async function followFormation(parts: Followed, order: readonly string[], say: Say): Promise<number> {
   const { self, controller, state } = parts
-  const end = Date.now() + FOLLOW_MS
-  while (Date.now() < end) {
+  const end = performance.now() + FOLLOW_MS
+  while (performance.now() < end) {
     const { mine, peers, reports } = await look(parts)
     const same = reports.filter((r) => r.desired?.order.join() === order.join())
     const missing = order.filter((ip) => ip !== self && !same.some((r) => r.ip === ip))

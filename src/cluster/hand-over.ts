@@ -22,11 +22,11 @@ export async function handOver(master: Redis, successor: Redis, ip: string): Pro
   await master.config('SET', 'repl-ping-replica-period', '3600')
   try {
     await master.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE')
-    const end = Date.now() + CATCH_UP_MS
+    const end = performance.now() + CATCH_UP_MS
     while (
       (await offsetOf(master, 'master_repl_offset')) !== (await offsetOf(successor, 'slave_repl_offset'))
     ) {
-      if (Date.now() > end)
+      if (performance.now() > end)
         throw new Error(`${ip} did not catch up within ${CATCH_UP_MS} ms; nothing was changed`)
     }
     await successor.call('REPLICAOF', 'NO', 'ONE')

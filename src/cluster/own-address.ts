@@ -19,13 +19,13 @@ export async function ownAddress(
 ): Promise<string | undefined> {
   const known = [...(state.desired?.order ?? []), ...(state.left?.order ?? [])]
   if (known.length === 0) return undefined
-  const end = Date.now() + waitMs
+  const end = performance.now() + waitMs
   for (let told = false; ; told = true) {
     const own = localAddresses()
     const address = known.find((ip) => own.includes(ip))
     if (address !== undefined) return address
     const sentence = `none of ${known.join(', ')} is an address of this machine (${own.join(', ')})`
-    if (Date.now() > end) {
+    if (performance.now() > end) {
       throw new Error(
         `${sentence}. Nothing was changed: give it back its address, or replace this server on the others`,
       )

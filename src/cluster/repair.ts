@@ -58,11 +58,11 @@ export async function resetCluster(
   for (const ip of present) {
     if (ip === parts.self) await parts.renewSentinel(master, epoch)
     else await parts.peers!.renewSentinel(ip, master, epoch)
-    const end = Date.now() + KNOW_MS
+    const end = performance.now() + KNOW_MS
     for (;;) {
       const sentinel = (await look(parts)).get(ip)?.sentinel
       if (sentinel?.master === master && sentinel.others === desired.order.length - 1) break
-      if (Date.now() > end) {
+      if (performance.now() > end) {
         say(
           `The Sentinel of ${ip} does not know the others within ${KNOW_MS / 1000} s. Run the command again once all servers are up.`,
         )

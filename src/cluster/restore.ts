@@ -176,7 +176,7 @@ function expectMemory(backup: Memory, store: Memory, ip: string): void {
 async function followRestore(parts: RestoreParts, id: string, name: string, say: Say): Promise<number> {
   const { controller } = parts
   const told = new Set<string>()
-  for (const end = Date.now() + FOLLOW_MS; Date.now() < end; ) {
+  for (const end = performance.now() + FOLLOW_MS; performance.now() < end; ) {
     const outcome = controller.outcome(id)
     if (outcome) {
       say(`${outcome}.`)
@@ -199,7 +199,7 @@ async function followRestore(parts: RestoreParts, id: string, name: string, say:
 async function arrived(parts: RestoreParts, id: string, name: string, say: Say): Promise<number> {
   const order = parts.state.desired?.formed ? parts.state.desired.order : [parts.self]
   let missing: readonly string[] = order
-  for (const end = Date.now() + ARRIVE_MS; missing.length > 0 && Date.now() < end; ) {
+  for (const end = performance.now() + ARRIVE_MS; missing.length > 0 && performance.now() < end; ) {
     const { reports } = await look(parts)
     missing = order.filter((ip) => reports.find((r) => r.ip === ip)?.redis?.restored?.id !== id)
     if (missing.length > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))

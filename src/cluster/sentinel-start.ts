@@ -30,12 +30,12 @@ export async function startSentinel(
   }
   replaceFile(paths.sentinelConfig, sentinelConfig(paths, secrets, { ...watch, ...known }), 0o600)
   await services.start('sentinel')
-  const end = Date.now() + START_MS
+  const end = performance.now() + START_MS
   for (;;) {
     try {
       return await hastenSentinel(local)
     } catch (error) {
-      if (Date.now() > end) throw error
+      if (performance.now() > end) throw error
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -50,7 +50,7 @@ export async function stepDown(parts: Parts, say: (sentence: string) => void): P
     return 1
   }
   say(`${self} hands over to ${to}.`)
-  const end = Date.now() + HAND_OVER_MS
+  const end = performance.now() + HAND_OVER_MS
   controller.stepsDown = { to, until: end }
   controller.hurry()
   await peers?.hurry(to).catch(() => {})
@@ -78,7 +78,7 @@ async function followHandOver(
       say(`${to} is the master; ${self} may be stopped.`)
       return 0
     }
-    if (Date.now() > end) {
+    if (performance.now() > end) {
       const late = `within ${HAND_OVER_MS / 1000} s`
       if (gave)
         say(`${to} is the master, and not all servers agree on that ${late}; they go on by themselves.`)

@@ -14,10 +14,10 @@ export class Releasers {
 
   /** @param deadlineMs for all of them together, in milliseconds */
   async releaseAll(log: Log, deadlineMs = 5000): Promise<void> {
-    const end = Date.now() + deadlineMs
+    const end = performance.now() + deadlineMs
     for (let item = this.stack.pop(); item; item = this.stack.pop()) {
       try {
-        await within(Math.max(50, end - Date.now()), Promise.resolve(item.release()))
+        await within(Math.max(50, end - performance.now()), Promise.resolve(item.release()))
       } catch (error) {
         log.warning(`could not release ${item.what}: ${sentenceOf(error)}`)
       }

@@ -59,10 +59,10 @@ export function childServices(
   async function end(name: ServiceName, signal: 'SIGTERM' | 'SIGKILL', graceMs: number): Promise<void> {
     const known = await running(name)
     if (!known) return
-    const deadline = Date.now() + graceMs
+    const deadline = performance.now() + graceMs
     for (let next = signal; ; ) {
       signalProcess(known, next)
-      while (Date.now() < deadline || next === 'SIGKILL') {
+      while (performance.now() < deadline || next === 'SIGKILL') {
         if (processState(known.pid)?.started !== known.started) {
           rmSync(file(name), { force: true })
           return

@@ -39,9 +39,9 @@ export function systemdServices(): Services {
     const unit = unitOf(name)
     // Without waiting for readiness: a Redis may load its data for minutes, and its cts-auth has to say so meanwhile.
     await systemctl('start', '--no-block', unit)
-    for (const end = Date.now() + START_MS; !(await running(name)); ) {
+    for (const end = performance.now() + START_MS; !(await running(name)); ) {
       const { active, result } = await look(unit)
-      if (active === 'failed' || Date.now() > end) {
+      if (active === 'failed' || performance.now() > end) {
         throw new Error(`${unit} could not be started (${result}); why is in: journalctl -u ${unit}`)
       }
       await new Promise((resolve) => setTimeout(resolve, 20))
