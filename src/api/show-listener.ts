@@ -43,7 +43,7 @@ async function respond(
   show: (request: ShowRequest) => Promise<Reply>,
   log: Log,
 ): Promise<void> {
-  const { status, type, body, note } = await replyTo(call, show).catch((error: unknown) => {
+  const { status, type, body, note } = await replyTo(call, response, show).catch((error: unknown) => {
     log.warning(sentenceOf(error))
     return textReply(503, sentenceOf(error))
   })
@@ -56,6 +56,7 @@ async function respond(
 
 async function replyTo(
   call: IncomingMessage,
+  response: ServerResponse,
   show: (request: ShowRequest) => Promise<Reply>,
 ): Promise<Reply> {
   if (call.method !== 'POST') return textReply(405, 'netqd takes only POST.')
@@ -64,7 +65,10 @@ async function replyTo(
   const text = await wholeOf(call)
   if (text === undefined) return textReply(413, 'The question is too long.')
   const request = requestIn(text)
-  return request ? show(request) : textReply(400, 'The question is not well formed.')
+  if (!request) return textReply(400, 'The question is not well formed.')
+  // A large answer takes seconds to make: who asked is to know that this is at work, and not to ask another server.
+  response.writeProcessing()
+  return show(request)
 }
 
 /** The text of a question; undefined if it is too long. */

@@ -19,10 +19,13 @@ export class NoAnswer extends Error {}
 /** The answer began, and did not end. */
 export class BrokenOff extends Error {}
 
+/** How long a daemon may work on an answer, in milliseconds: 100,000 routes take netqd 5 s on a busy machine. */
+const AT_WORK_MS = 60_000
+
 /**
  * POSTs JSON to a daemon's unix socket. The few lines of HTTP that this takes are written here because loading
  * node:http would double the start-up time of the command.
- * @param firstByteMs how long the daemon may take to begin its answer, in milliseconds; then it may take its time
+ * @param firstByteMs how long the daemon may take to begin its answer, or to say that it is at work on it, in milliseconds
  * @throws NoAnswer before the answer has begun
  */
 export async function post(
@@ -40,14 +43,18 @@ export async function post(
     `Content-Length: ${body.length}`,
     'Connection: close',
   ]
-  const timer = setTimeout(
-    () => socket.destroy(new NoAnswer(`no answer within ${firstByteMs / 1000} s`)),
-    firstByteMs,
-  )
+  const late = (ms: number) =>
+    setTimeout(() => socket.destroy(new NoAnswer(`no answer within ${ms / 1000} s`)), ms)
+  let timer = late(firstByteMs)
   socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
   const source = new Source(socket)
   try {
-    const first = await source.until('\r\n\r\n')
+    let first = await source.until('\r\n\r\n')
+    if (/^HTTP\/1\.1 102 /.test(first)) {
+      clearTimeout(timer)
+      timer = late(AT_WORK_MS)
+      first = await source.until('\r\n\r\n')
+    }
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1] ?? Number.NaN)
     if (Number.isNaN(status)) throw new NoAnswer('what it answered is not HTTP')
     const field = (name: string) => new RegExp(`^${name}: *(.*?) *$`, 'im').exec(first)?.[1]

@@ -8,8 +8,11 @@ import type { KnownServers } from './known-servers.ts'
 
 /** A server that has not taken the connection by then is passed over; milliseconds. */
 const CONNECT_MS = 1000
-/** How long it may take until some server begins its answer: less than `netq` waits. Milliseconds. */
+/** How long it may take until some server begins its answer or says that it is at work on it, and what each has at least; milliseconds. */
 const ANSWER_MS = 4500
+const EACH_MS = 2000
+/** How long a server may work on an answer once it has said that it does, as `netq` has it; milliseconds. */
+const AT_WORK_MS = 58_000
 /** An answer that stops coming is given up after this, in milliseconds. */
 const STALL_MS = 30_000
 /** What is read of a server's reason for not answering, in characters. */
@@ -41,11 +44,11 @@ export class Relay {
   }
 
   async show(asked: ShowRequest): Promise<Reply> {
-    const question = { body: JSON.stringify(asked), until: performance.now() + ANSWER_MS }
+    const [body, until] = [JSON.stringify(asked), performance.now() + ANSWER_MS]
     const failures: string[] = []
     for (const server of [this.first, ...this.servers.filter((other) => other !== this.first)]) {
       try {
-        const reply = await this.ask(server, question)
+        const reply = await this.ask(server, { body, until: Math.max(until, performance.now() + EACH_MS) })
         this.first = server
         const note = failures.map((failure) => `${failure}\n`).join('')
         return failures.length === 0 ? reply : { ...reply, note: `${note}This is the answer of ${server}.` }
@@ -97,6 +100,10 @@ export class Relay {
             call.destroy(error as Error)
           }
         })
+      })
+      call.on('information', () => {
+        clearTimeout(timer)
+        timer = setTimeout(giveUp('it did not answer in time'), AT_WORK_MS)
       })
       call.on('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(timer)

@@ -144,6 +144,16 @@ describe('on a server', () => {
     )
   })
 
+  it('waits longer for a daemon that says that it is at work on the answer', {
+    timeout: 20_000,
+  }, async () => {
+    await daemon(netqd(), (_asked, response) => {
+      response.writeProcessing()
+      setTimeout(() => response.end('all routes\n'), 5500)
+    })
+    expect(await program.run(['show', 'agents'])).toEqual({ status: 0, out: 'all routes\n', err: '' })
+  })
+
   it.each([
     ['with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nleaf01  Fresh\n'],
     ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\nleaf01  Fresh\n\r\n'],

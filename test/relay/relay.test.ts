@@ -128,6 +128,15 @@ describe('a node asks', () => {
     expect(performance.now() - start).toBeLessThan(4000)
   })
 
+  it('a server that is at work on a large answer, for as long as that takes', async () => {
+    const large = says('100,000 routes')
+    await netqd(servers[0], () => new Promise((resolve) => setTimeout(() => resolve(large()), 5000)))
+    expect(await shown(await relayTo(...servers).show(question))).toMatchObject({
+      text: '100,000 routes',
+      note: undefined,
+    })
+  })
+
   it('the next server when one cannot answer, but not when the question was wrong', async () => {
     await netqd(servers[0], () => Promise.reject(new Error('Redis does not answer.')))
     await netqd(servers[1], async () => textReply(400, '`x` is no address.'))
