@@ -7,6 +7,8 @@ import { run } from './run.ts'
 /** A program of one or more tables, and what is known of it. Times are milliseconds of performance.now(). */
 interface Reading {
   readonly argv: readonly string[]
+  /** What makes it due, as one text. */
+  readonly triggers: string
   /** Read at every so many-th periodic reading. */
   readonly oneIn: number
   /** The last output; kept only for tables that need several programs. Undefined: not installed. */
@@ -54,9 +56,9 @@ export class Group {
     this.tables = tables
     this.options = options
     this.readings = new Map(
-      sources.map(({ argv, oneIn = 1 }) => [
+      sources.map(({ argv, triggers, oneIn = 1 }) => [
         nameOf(argv),
-        { argv, oneIn, text: undefined, state: 'unread', notBefore: 0 },
+        { argv, triggers: triggers.join(), oneIn, text: undefined, state: 'unread', notBefore: 0 },
       ]),
     )
   }
@@ -87,12 +89,24 @@ export class Group {
 
   private schedule(): void {
     if (this.running || this.ending.signal.aborted) return
-    const starts = [...this.readings.values()].filter((reading) => reading.due).map(startOf)
+    const starts = [...this.readings.values()].map((reading) => this.startOf(reading))
     if (this.everything) starts.push(0)
     clearTimeout(this.timer)
-    if (starts.length === 0) return
-    const wait = Math.max(0, Math.min(...starts) - performance.now())
+    const next = Math.min(...starts)
+    if (next === Number.POSITIVE_INFINITY) return
+    const wait = Math.max(0, next - performance.now())
     this.timer = setTimeout(() => this.begin(), wait)
+  }
+
+  /**
+   * When a reading that is due may begin. Programs of the same triggers, such as those of IPv4 and IPv6 routes, begin together,
+   * after the longer rest: each by itself, their table was parsed twice as often, which was half of a processor for
+   * 10,000 routes that change (measured).
+   */
+  private startOf({ due, triggers }: Reading): number {
+    if (!due) return Number.POSITIVE_INFINITY
+    const together = [...this.readings.values()].filter((other) => other.due && other.triggers === triggers)
+    return Math.max(...together.map(startOf))
   }
 
   private begin(): void {
@@ -102,7 +116,7 @@ export class Group {
     // One millisecond of grace: timers may fire a little early.
     const isChosen = periodic
       ? (reading: Reading) => reading.state !== 'read' || this.periods % reading.oneIn === 0
-      : (reading: Reading) => startOf(reading) <= now + 1
+      : (reading: Reading) => this.startOf(reading) <= now + 1
     const chosen = all.filter(isChosen)
     if (periodic) this.periods++
     this.everything = false

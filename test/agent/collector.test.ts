@@ -2,6 +2,8 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Collector } from '../../src/agent/collector.ts'
+import { Group } from '../../src/agent/group.ts'
+import { Reporter } from '../../src/agent/reporter.ts'
 import { readIfThere } from '../../src/platform/files.ts'
 import type { Row, Table } from '../../src/tables/table.ts'
 import { freshFolder, recordingLog, sampleTable } from './helpers.ts'
@@ -222,4 +224,28 @@ it('a script that fails is called by its name, and not quoted', async () => {
   await expect
     .poll(() => log.lines, deadline)
     .toEqual(['WARNING: the script "services" exited with 3: no such bus; what it told before is kept'])
+})
+
+it('programs of the same trigger are read together, however long one of them takes', async () => {
+  const programs = new Programs()
+  const [slow, fast] = [programs.write('slow', 'sleep 0.15; echo a 1'), programs.write('fast', 'echo b 1')]
+  const table: Table = {
+    ...sampleTable('both', [slow]),
+    sources: [slow, fast].map((path) => ({ argv: [path], triggers: ['route'] })),
+    parse: (outputs) => outputs.map((text) => ({ name: String(text).trim(), size: 1 })),
+  }
+  const group = new Group([table], {
+    timeoutMs: 3000,
+    reporter: new Reporter(recordingLog()),
+    emit: () => {},
+  })
+  onTestFinished(() => group.stop())
+  await expect
+    .poll(() => {
+      group.trigger(['route'])
+      return programs.runs('slow')
+    }, deadline)
+    .toBeGreaterThan(3)
+  await group.stop()
+  expect(programs.runs('fast')).toBe(programs.runs('slow'))
 })
