@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LabServer } from '../../lab/server.ts'
@@ -43,7 +43,7 @@ test('trap 26: servers whose files a full disk has left holes in start again wit
   await ground.expectWhole(load)
 })
 
-test('a server whose file cannot be loaded says so and where the reason is; the others go on', async () => {
+test('a server whose file cannot be loaded says so and where the reason is; without it, it copies the master', async () => {
   await ground.form()
   const load = await ground.load({ kind: 'agent', count: 3 })
   await until('there is something to lose', 10_000, async () => (await load.acknowledged()) > 300)
@@ -61,4 +61,10 @@ test('a server whose file cannot be loaded says so and where the reason is; the 
     10_000,
     async () => (await load.acknowledged()) > before,
   )
+  // What docs/operations.md says to do then.
+  await broken!.kill()
+  renameSync(broken!.paths.redisData, `${broken!.paths.redisData}.bad`)
+  await broken!.start()
+  await ground.settled()
+  await ground.expectWhole(load)
 })
