@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readlinkSync } from 'node:fs'
 import { replaceFile } from '../src/platform/files.ts'
 import { type Paths, pathsUnder } from '../src/platform/paths.ts'
 import { childServices, type ServiceName, type Services, startedServices } from '../src/platform/services.ts'
@@ -51,19 +51,33 @@ export class LabServer {
   /** What a power loss would end: everything of this server at once. */
   async kill(): Promise<void> {
     await Promise.all(this.started().map((name) => this.services.kill(name)))
+    endAllIn(this.paths.root)
   }
 
   /** In order: first what would start the others again, the store last. */
   async stop(): Promise<void> {
     for (const name of inOrderOfStopping) await this.services.stop(name, 8000)
-    // A cts-auth that was ended while it started Redis: that writes down who it is a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    for (const name of this.started()) await this.services.stop(name, 8000)
+    endAllIn(this.paths.root)
   }
 
   private started(): ServiceName[] {
     const names = startedServices(this.paths)
     return [...names].sort((a, b) => Number(b === 'cts-auth') - Number(a === 'cts-auth'))
+  }
+}
+
+/**
+ * Ends what still works in this folder. A cts-auth that was ended while it started Redis has left a process that is in no file
+ * yet, but is in the server's folder from its first moment on.
+ */
+function endAllIn(root: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const folder = readlinkSync(`/proc/${pid}/cwd`)
+      if (folder === root || folder.startsWith(`${root}/`)) process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended by itself, or is the kernel's.
+    }
   }
 }
 

@@ -56,7 +56,7 @@ export class Controller {
   private readonly masterWatch: MasterWatch
   private readonly outcomes = new Map<string, string>()
   private lastWhy = ''
-  /** Set by whoever asks this server to give way (step-down.ts); `until` is in ms since the epoch. */
+  /** Set by whoever asks this server to give way (step-down.ts); `until` is in ms of performance.now(). */
   stepsDown: { readonly to?: string; readonly until: number } | undefined
   /** The last decision, for operators. */
   decision: Decision = { action: { do: 'nothing' }, why: 'starting' }
@@ -127,7 +127,7 @@ export class Controller {
       ...(this.state.left ? { left: this.state.left } : {}),
       ...(this.actor.outdated.size > 0 ? { outdated: [...this.actor.outdated] } : {}),
       ...(this.actor.restores.aside ? { aside: this.actor.restores.aside } : {}),
-      ...(this.stepsDown && this.stepsDown.until > Date.now() ? { stepsDown: this.stepsDown } : {}),
+      ...(this.stepsDown && this.stepsDown.until > performance.now() ? { stepsDown: this.stepsDown } : {}),
       greets: this.greets,
       voted: this.state.vote.epoch,
       doing: this.problem ?? this.decision.why,

@@ -32,7 +32,7 @@ export async function stepDown(parts: Parts, say: (sentence: string) => void): P
     return 1
   }
   const { order } = state.desired
-  controller.stepsDown = { until: Date.now() + AVOIDED_MS }
+  controller.stepsDown = { until: performance.now() + AVOIDED_MS }
   const { mine, reports } = await look(parts)
   if (mine.redis?.role !== 'master') {
     say(`${self} is not the master: there is nothing to hand over.`)
@@ -57,7 +57,7 @@ export async function stepDown(parts: Parts, say: (sentence: string) => void): P
   try {
     return await followHandOver(parts, to, end, say)
   } finally {
-    controller.stepsDown = { until: Date.now() + AVOIDED_MS }
+    controller.stepsDown = { until: performance.now() + AVOIDED_MS }
   }
 }
 
